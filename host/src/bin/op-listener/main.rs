@@ -1,0 +1,2 @@
+//! The `op-listener` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Registered client metadata by client id.

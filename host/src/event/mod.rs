@@ -1,0 +1,1 @@
+//! Events as the host knows them: parsed and valid.

@@ -1,0 +1,1 @@
+//! The flow rule: which subject event is due when.
