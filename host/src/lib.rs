@@ -6,3 +6,6 @@ pub mod event;
 pub mod flow;
 pub mod intake;
 pub mod signing;
+mod spi;
+
+pub use spi::Spi;
