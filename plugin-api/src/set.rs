@@ -1,0 +1,250 @@
+//! Security Event Tokens (RFC 8417) in the profile of the OpenID Shared Signals Framework 1.0.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::ffi::Lent;
+use crate::{
+    AccessTokenIssueEvent, Error, IdTokenIssueEvent, JsonObject, JwtSigner,
+    SubjectAuthAndConsentEvent,
+};
+
+/// The event type of an ID token that was issued.
+pub const ID_TOKEN_ISSUED: &str = "urn:op-listener:event-type:id-token-issued";
+/// The event type of an access token that was issued.
+pub const ACCESS_TOKEN_ISSUED: &str = "urn:op-listener:event-type:access-token-issued";
+/// The event type of a subject that was authenticated and consented.
+pub const SUBJECT_AUTHENTICATED_AND_CONSENTED: &str =
+    "urn:op-listener:event-type:subject-authenticated-and-consented";
+
+/// An event of which a SET can be made: each of the three event types.
+pub trait SetSubject: sealed::Sealed {}
+
+mod sealed {
+    /// What a SET says of an event.
+    pub struct Facts<'e> {
+        pub(crate) event_type: &'static str,
+        pub(crate) lent: crate::ffi::Lent<'e>,
+    }
+
+    pub trait Sealed {
+        fn facts(&self) -> Facts<'_>;
+    }
+}
+
+macro_rules! set_subject {
+    ($event:ident, $event_type:ident) => {
+        impl SetSubject for $event<'_> {}
+
+        impl sealed::Sealed for $event<'_> {
+            fn facts(&self) -> sealed::Facts<'_> {
+                sealed::Facts {
+                    event_type: $event_type,
+                    lent: self.fields.lent,
+                }
+            }
+        }
+    };
+}
+
+set_subject!(IdTokenIssueEvent, ID_TOKEN_ISSUED);
+set_subject!(AccessTokenIssueEvent, ACCESS_TOKEN_ISSUED);
+set_subject!(
+    SubjectAuthAndConsentEvent,
+    SUBJECT_AUTHENTICATED_AND_CONSENTED
+);
+
+/// A subject identifier (RFC 9493), the SET's `sub_id`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "format", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SubjectIdentifier {
+    /// A subject of an issuer (section 3.2.4).
+    IssSub {
+        /// The issuer.
+        iss: String,
+        /// The subject.
+        sub: String,
+    },
+    /// A string that only the parties understand (section 3.2.6).
+    Opaque {
+        /// The string.
+        id: String,
+    },
+    /// An email address (section 3.2.2).
+    Email {
+        /// The address.
+        email: String,
+    },
+    /// An account, as an `acct` URI (section 3.2.1).
+    Account {
+        /// The URI.
+        uri: String,
+    },
+}
+
+/// Makes a Security Event Token of an event.
+///
+/// By construction it has `typ: secevent+jwt` and the claims `iss`, `iat`, `jti` (the event's id),
+/// `toe` (when it happened), `txn` (where known), `sub_id`, `aud` (where given) and `events` with
+/// exactly one member; never `sub` or `exp`, by which it could be taken for an ID token (RFC 8417
+/// section 4.5), and never a token inside.
+///
+/// The subject is `iss_sub` of the issuer and the local subject unless set otherwise; where an
+/// access token has no end-user it is the client (as RFC 9068 section 2.2 has it for `sub`).
+pub struct SetBuilder<'e> {
+    signer: JwtSigner<'static>,
+    lent: Lent<'e>,
+    event_type: String,
+    subject: SubjectIdentifier,
+    audience: Vec<String>,
+    payload: Map<String, Value>,
+}
+
+impl<'e> SetBuilder<'e> {
+    pub(crate) fn new(signer: JwtSigner<'static>, event: &'e impl SetSubject) -> Self {
+        let facts = event.facts();
+        let lent = facts.lent;
+        let client_id = lent.client_id();
+        let subject = SubjectIdentifier::IssSub {
+            iss: lent.issuer().to_owned(),
+            sub: lent.subject().unwrap_or(client_id).to_owned(),
+        };
+        Self {
+            signer,
+            lent,
+            event_type: facts.event_type.to_owned(),
+            subject,
+            audience: Vec::new(),
+            payload: Map::from_iter([("client_id".to_owned(), client_id.into())]),
+        }
+    }
+
+    /// Adds a receiver to `aud`.
+    #[must_use]
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience.push(audience.into());
+        self
+    }
+
+    /// Sets `sub_id`.
+    #[must_use]
+    pub fn subject(mut self, subject: SubjectIdentifier) -> Self {
+        self.subject = subject;
+        self
+    }
+
+    /// Sets the URI of the event type, in place of this crate's own for the kind of event.
+    #[must_use]
+    pub fn event_type(mut self, uri: impl Into<String>) -> Self {
+        self.event_type = uri.into();
+        self
+    }
+
+    /// Sets a member of the event's payload. It starts with `client_id`.
+    #[must_use]
+    pub fn payload(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.payload.insert(name.into(), value.into());
+        self
+    }
+
+    /// Copies those of the token's claims that it has into the payload's member `claims`.
+    ///
+    /// # Errors
+    ///
+    /// A claim's value has a number that is too large for a double.
+    pub fn claims<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Result<Self, Error> {
+        let all = JsonObject::trusted(self.lent.claims().unwrap_or("{}"));
+        let mut claims = Map::new();
+        for name in names {
+            if let Some(value) = all.get(name)? {
+                claims.insert(name.to_owned(), value);
+            }
+        }
+        self.payload.insert("claims".to_owned(), claims.into());
+        Ok(self)
+    }
+
+    /// The claims set of the SET, with the present time as `iat`.
+    ///
+    /// # Errors
+    ///
+    /// There is a token in the payload: a member by the name of one, or a value that reads as one.
+    pub fn claims_set(&self) -> Result<Map<String, Value>, Error> {
+        for (name, value) in &self.payload {
+            refuse_tokens(name, name, value)?;
+        }
+        let lent = &self.lent;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        let mut set = Map::new();
+        set.insert("iss".to_owned(), lent.issuer().into());
+        set.insert("iat".to_owned(), now.as_secs().into());
+        set.insert("jti".to_owned(), lent.id().into());
+        if let Some(txn) = lent.txn() {
+            set.insert("txn".to_owned(), txn.into());
+        }
+        set.insert("toe".to_owned(), (lent.time_micros() / 1_000_000).into());
+        match &*self.audience {
+            [] => {}
+            [one] => {
+                set.insert("aud".to_owned(), one.as_str().into());
+            }
+            several => {
+                set.insert("aud".to_owned(), several.into());
+            }
+        }
+        set.insert("sub_id".to_owned(), serde_json::to_value(&self.subject)?);
+        set.insert(
+            "events".to_owned(),
+            json!({ self.event_type.as_str(): self.payload }),
+        );
+        Ok(set)
+    }
+
+    /// Signs the SET.
+    ///
+    /// # Errors
+    ///
+    /// As for [`SetBuilder::claims_set`] and [`JwtSigner::sign`].
+    pub fn sign(&self) -> Result<String, Error> {
+        self.signer
+            .sign_with_type("secevent+jwt", &self.claims_set()?)
+    }
+}
+
+/// Members that carry credentials by their very name (RFC 6749, OpenID Connect Core 1.0).
+const TOKEN_NAMES: [&str; 5] = [
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "code",
+    "client_secret",
+];
+
+fn refuse_tokens(path: &str, name: &str, value: &Value) -> Result<(), Error> {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .try_for_each(|(name, value)| refuse_tokens(&format!("{path}.{name}"), name, value)),
+        Value::Array(items) => items
+            .iter()
+            .try_for_each(|value| refuse_tokens(path, name, value)),
+        Value::String(text) if TOKEN_NAMES.contains(&name) || reads_as_token(text) => {
+            Err(Error::new(format_args!(
+                "`{path}` in the payload of a SET holds a token: leave it out"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A compact JWS or JWE: three or five parts of base64url, the first of which begins as the
+/// encoding of `{"` does.
+fn reads_as_token(text: &str) -> bool {
+    let base64url = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    text.starts_with("eyJ")
+        && matches!(text.split('.').count(), 3 | 5)
+        && text.bytes().all(|byte| base64url(byte) || byte == b'.')
+}
