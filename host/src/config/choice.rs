@@ -1,0 +1,61 @@
+//! Settings that are one word out of a few, and those words.
+
+use super::settings::{LogFormat, OnFailure, SigningAlgorithm, Trust};
+use crate::Spi;
+
+/// A value that is written as one of a few words.
+pub(super) trait Choice: Copy + PartialEq + 'static {
+    /// The words and what they mean.
+    const WORDS: &'static [(&'static str, Self)];
+    /// Words that a later version serves.
+    const LATER: &'static [&'static str] = &[];
+
+    fn word(self) -> &'static str {
+        Self::WORDS
+            .iter()
+            .find(|(_, value)| *value == self)
+            .map(|(word, _)| *word)
+            .expect("WORDS names every value")
+    }
+}
+
+impl Choice for Trust {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("permissions", Self::Permissions), ("off", Self::Off)];
+    const LATER: &'static [&'static str] = &["pinned", "signed"];
+}
+
+impl Choice for OnFailure {
+    const WORDS: &'static [(&'static str, Self)] = &[("abort", Self::Abort), ("skip", Self::Skip)];
+}
+
+impl Choice for SigningAlgorithm {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("RS256", Self::Rs256),
+        ("PS256", Self::Ps256),
+        ("ES256", Self::Es256),
+        ("EdDSA", Self::EdDsa),
+    ];
+}
+
+impl Choice for LogFormat {
+    const WORDS: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
+}
+
+impl Choice for Spi {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        (Self::IdTokenIssue.name(), Self::IdTokenIssue),
+        (Self::AccessTokenIssue.name(), Self::AccessTokenIssue),
+        (
+            Self::SubjectAuthAndConsent.name(),
+            Self::SubjectAuthAndConsent,
+        ),
+    ];
+}
+
+impl SigningAlgorithm {
+    /// The algorithm's name in a JOSE header's `alg`.
+    pub fn name(self) -> &'static str {
+        self.word()
+    }
+}
