@@ -1,0 +1,178 @@
+//! From a line's bytes to what is to be dispatched: reads the line, fills in what the host knows
+//! and the line does not say, and applies the flow rule. It calls no listener and logs nothing.
+
+use super::ndjson::{Line, TooLong};
+use crate::clients::ClientRegistry;
+use crate::event::{
+    self, Defaults, EventError, Fault, IssuerFault, Limits, Message, Timestamp, check_issuer,
+};
+use crate::flow::{CodeStillPending, Decision, FlowRule, Outcome};
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// What the host knows about every event, in one place. Usable from many threads at once; events of
+/// one stream keep their order when its lines are processed one after the other.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    issuer: Option<Box<str>>,
+    clients: Arc<ClientRegistry>,
+    flow: Arc<FlowRule>,
+    limits: Limits,
+    clock: fn() -> Timestamp,
+}
+
+impl Pipeline {
+    /// A pipeline without a default issuer and registered clients, with the format's limits and the
+    /// system's clock.
+    pub fn new(flow: Arc<FlowRule>) -> Self {
+        Self {
+            issuer: None,
+            clients: Arc::default(),
+            flow,
+            limits: Limits::default(),
+            clock: Timestamp::now,
+        }
+    }
+
+    /// The issuer of events that name none.
+    ///
+    /// # Errors
+    /// It is no issuer.
+    pub fn with_issuer(mut self, issuer: &str) -> Result<Self, InvalidIssuer> {
+        check_issuer(issuer).map_err(InvalidIssuer)?;
+        self.issuer = Some(issuer.into());
+        Ok(self)
+    }
+
+    /// Where the metadata of clients is looked up when an event has none.
+    #[must_use]
+    pub fn with_clients(mut self, clients: Arc<ClientRegistry>) -> Self {
+        self.clients = clients;
+        self
+    }
+
+    /// Other limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Another clock for events without a `time`.
+    #[must_use]
+    pub fn with_clock(mut self, clock: fn() -> Timestamp) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The limits, for whoever reads the lines.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// What comes of one line of a stream.
+    ///
+    /// # Errors
+    /// As [`Pipeline::process`], and the line may be too long.
+    pub fn process_line<'a>(&'a self, line: Line<'a>) -> Result<Decision<'a>, Refusal> {
+        match line.bytes {
+            Ok(bytes) => self.process(bytes, Some(line.number)),
+            Err(TooLong { limit }) => Err(Refusal::Invalid(
+                EventError::whole(Fault::TooLong { limit }).at_line(Some(line.number)),
+            )),
+        }
+    }
+
+    /// What comes of one event or fact. `line` is its number, for the error.
+    ///
+    /// # Errors
+    /// It is not valid, or its code is still pending. Nothing is to be dispatched then.
+    pub fn process<'a>(
+        &'a self,
+        bytes: &'a [u8],
+        line: Option<u64>,
+    ) -> Result<Decision<'a>, Refusal> {
+        let defaults = Defaults {
+            limits: self.limits,
+            issuer: self.issuer.as_deref(),
+            clock: self.clock,
+        };
+        let message = event::parse(bytes, line, &defaults).map_err(Refusal::Invalid)?;
+        let mut decision = match message {
+            Message::Event(event) => Outcome::Dispatch(event).into(),
+            Message::AuthorizationCompleted(fact) => self
+                .flow
+                .authorization_completed(fact)
+                .map_err(|_| Refusal::CodeStillPending(CodeStillPending { line }))?,
+            Message::CodeExchanged(fact) => self.flow.code_exchanged(fact).into(),
+        };
+        if let Outcome::Dispatch(event) = &mut decision.outcome
+            && event.client.is_none()
+        {
+            let client = self.clients.get(&event.client_id);
+            event.client = client.map(Into::into);
+        }
+        Ok(decision)
+    }
+}
+
+/// A line of which nothing comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// It is no valid event or fact.
+    Invalid(EventError),
+    /// It is an `authorization_completed` whose code is still pending.
+    CodeStillPending(CodeStillPending),
+}
+
+impl Refusal {
+    /// The line of the stream, from 1, where it is known.
+    pub fn line(&self) -> Option<u64> {
+        match self {
+            Self::Invalid(error) => error.line(),
+            Self::CodeStillPending(error) => error.line,
+        }
+    }
+
+    /// The member that is wrong, if it is one.
+    pub fn member(&self) -> Option<&str> {
+        match self {
+            Self::Invalid(error) => error.name(),
+            Self::CodeStillPending(_) => Some("code"),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(error) => error.fmt(f),
+            Self::CodeStillPending(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for Refusal {}
+
+/// A default issuer that cannot be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidIssuer(pub IssuerFault);
+
+impl fmt::Display for InvalidIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the configured issuer {}: expected an absolute ASCII URL, https (http for localhost, \
+             127.0.0.1 and [::1] only), without user information, query and fragment",
+            self.0
+        )
+    }
+}
+
+impl Error for InvalidIssuer {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
