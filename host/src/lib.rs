@@ -1,11 +1,38 @@
-//! Loads event listeners of OpenID providers from shared libraries and calls them for each event.
+//! Loads event listeners of OpenID providers from shared libraries and calls them, in process and
+//! synchronously, for every ID token issued, access token issued, and subject authenticated and
+//! consented.
+//!
+//! The `op-listener` command is this library with a command line. Whoever embeds it builds a
+//! [`Host`] and calls [`Host::dispatch`]; the example there is the whole of it.
+//!
+//! | module | what it does | what it leaves to others |
+//! | --- | --- | --- |
+//! | [`config`] | reads and checks the configuration file | acting on it |
+//! | [`library`] | finds, inspects, judges and loads libraries | making listeners of what they export |
+//! | [`event`] | parses and checks events | what becomes of them |
+//! | [`flow`] | decides which subject event is due when | dispatching it |
+//! | [`intake`] | reads streams of lines, applies defaults and the flow rule | dispatching |
+//! | [`feed`] | puts intake before a host | |
+//! | [`signing`] | keys and signatures | what is signed |
+//! | [`log`] | the codes, the layout, the listeners' way out | |
 
 pub mod clients;
 pub mod config;
+mod dispatch;
 pub mod event;
+pub mod feed;
+mod ffi;
 pub mod flow;
+mod host;
 pub mod intake;
+pub mod library;
+pub mod listing;
+pub mod log;
+mod register;
 pub mod signing;
 mod spi;
 
+pub use dispatch::{DURATION_BOUNDS, Dispatched, StatsSnapshot};
+pub use host::{Host, HostBuilder, ListenerInfo};
+pub use register::StartError;
 pub use spi::Spi;

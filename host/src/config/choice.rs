@@ -1,7 +1,10 @@
 //! Settings that are one word out of a few, and those words.
 
-use super::settings::{LogFormat, OnFailure, SigningAlgorithm, Trust};
+use super::settings::OnFailure;
 use crate::Spi;
+use crate::library::Trust;
+use crate::log::Format;
+use crate::signing::Algorithm;
 
 /// A value that is written as one of a few words.
 pub(super) trait Choice: Copy + PartialEq + 'static {
@@ -29,7 +32,7 @@ impl Choice for OnFailure {
     const WORDS: &'static [(&'static str, Self)] = &[("abort", Self::Abort), ("skip", Self::Skip)];
 }
 
-impl Choice for SigningAlgorithm {
+impl Choice for Algorithm {
     const WORDS: &'static [(&'static str, Self)] = &[
         ("RS256", Self::Rs256),
         ("PS256", Self::Ps256),
@@ -38,7 +41,7 @@ impl Choice for SigningAlgorithm {
     ];
 }
 
-impl Choice for LogFormat {
+impl Choice for Format {
     const WORDS: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
 }
 
@@ -51,11 +54,4 @@ impl Choice for Spi {
             Self::SubjectAuthAndConsent,
         ),
     ];
-}
-
-impl SigningAlgorithm {
-    /// The algorithm's name in a JOSE header's `alg`.
-    pub fn name(self) -> &'static str {
-        self.word()
-    }
 }

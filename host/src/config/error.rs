@@ -6,9 +6,9 @@ use std::io;
 use std::sync::Arc;
 
 use super::excerpt::quoted;
-use super::issuer::IssuerError;
 use super::place::Place;
 use super::read::MAX_FILE;
+use crate::event::IssuerFault;
 
 /// All that is wrong with a configuration: at least one error, in order of position.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ pub enum Problem {
     /// The same value twice in a list.
     Repeated(String),
     /// A text that is not an issuer.
-    Issuer(IssuerError),
+    Issuer(IssuerFault),
     /// A text that is not a log filter.
     LogFilter(String),
     /// A text that cannot be the name of a listener instance.

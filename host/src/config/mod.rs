@@ -9,7 +9,6 @@
 mod choice;
 mod error;
 mod excerpt;
-mod issuer;
 mod json;
 mod keys;
 mod listener;
@@ -26,12 +25,11 @@ mod walk;
 mod tests;
 
 pub use error::{ConfigError, ConfigErrors, Problem};
-pub use issuer::{IssuerError, check_issuer};
 pub use listener::{ListenerConfig, is_instance_name};
 pub use log_filter::LogFilter;
 pub use place::Place;
 pub use read::MAX_FILE;
 pub use settings::{
-    Config, DispatchConfig, FlowConfig, IntakeConfig, LogConfig, LogFormat, OnFailure,
-    PluginsConfig, SigningAlgorithm, SigningConfig, Trust,
+    Config, DispatchConfig, FlowConfig, IntakeConfig, LogConfig, OnFailure, PluginsConfig,
+    SigningConfig,
 };

@@ -67,18 +67,20 @@ pub(super) struct Source<'t> {
     text: &'t str,
     /// Where each line begins.
     lines: Vec<usize>,
-    /// What must not be shown.
+    /// What must not be shown, in order and apart.
     hidden: Vec<Range<usize>>,
 }
 
 impl<'t> Source<'t> {
     pub(super) fn new(name: &str, text: &'t str) -> Self {
-        Self {
+        let mut this = Self {
             file: clean(name).into(),
             text,
             lines: line_starts(text.as_bytes()),
-            hidden: secrets::in_text(text),
-        }
+            hidden: Vec::new(),
+        };
+        this.hide(secrets::in_text(text));
+        this
     }
 
     pub(super) fn text(&self) -> &'t str {
@@ -93,6 +95,19 @@ impl<'t> Source<'t> {
     /// Hides more of the text from excerpts.
     pub(super) fn hide(&mut self, spans: Vec<Range<usize>>) {
         self.hidden.extend(spans);
+        self.hidden.sort_unstable_by_key(|span| span.start);
+        self.hidden.dedup_by(|next, span| {
+            let touches = next.start <= span.end;
+            if touches {
+                span.end = span.end.max(next.end);
+            }
+            touches
+        });
+    }
+
+    fn is_hidden(&self, at: usize) -> bool {
+        let next = self.hidden.partition_point(|span| span.end <= at);
+        self.hidden.get(next).is_some_and(|span| span.contains(&at))
     }
 
     /// The line in which a byte stands, counted from 0.
@@ -111,6 +126,16 @@ impl<'t> Source<'t> {
         start..start + text.strip_suffix('\r').unwrap_or(text).len()
     }
 
+    /// How many lines there are.
+    pub(super) fn lines(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether a line looks like the header of a table.
+    pub(super) fn is_header(&self, line: usize) -> bool {
+        self.text[self.line(line)].trim_start().starts_with('[')
+    }
+
     pub(super) fn place(&self, span: Range<usize>) -> Place {
         let at = self.text.floor_char_boundary(span.start);
         let number = self.line_of(at);
@@ -118,15 +143,8 @@ impl<'t> Source<'t> {
         // The end of the file, just behind its last line's end, is the end of that line.
         let at = at.min(line.end);
         let marked = at - line.start..span.end.min(line.end).max(at) - line.start;
-        let hidden: Vec<_> = self
-            .hidden
-            .iter()
-            .filter(|span| span.start < line.end && span.end > line.start)
-            .collect();
         let excerpt = Excerpt::new(&self.text[line.clone()], &marked, |byte| {
-            hidden
-                .iter()
-                .any(|span| span.contains(&(line.start + byte)))
+            self.is_hidden(line.start + byte)
         });
         Place {
             file: Arc::clone(&self.file),

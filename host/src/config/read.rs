@@ -8,7 +8,6 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::error::{ConfigError, ConfigErrors, Problem};
-use super::issuer::check_issuer;
 use super::keys::{DISPATCH, FLOW, INTAKE, LOG, PLUGINS, SIGNING, TOP};
 use super::listener;
 use super::log_filter::LogFilter;
@@ -16,9 +15,10 @@ use super::place::{Source, position};
 use super::settings::{Config, SigningConfig};
 use super::syntax::Syntax;
 use super::walk::{Table, Value, Walk};
+use crate::event::check_issuer;
 
 /// The longest configuration file, in bytes.
-pub const MAX_FILE: usize = 4 << 20;
+pub const MAX_FILE: usize = 1 << 20;
 
 impl Config {
     /// Reads a configuration file. Relative paths in it are relative to its directory.

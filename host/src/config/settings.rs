@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use super::listener::ListenerConfig;
 use super::log_filter::LogFilter;
+use crate::library::Trust;
+use crate::log::Format;
+use crate::signing::Algorithm;
 
 /// The configuration of a host. All paths are absolute, unless the current directory is unknown.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +17,8 @@ pub struct Config {
     pub issuer: Option<String>,
     /// A file with the registered client metadata, a JSON array.
     pub clients: Option<PathBuf>,
+    /// To what relative paths in listeners' own settings relate: the directory of the file.
+    pub base_dir: PathBuf,
     /// Where each listener instance gets a directory of its own, see [`Config::instance_dir`].
     pub data_dir: PathBuf,
     /// Where listeners come from.
@@ -43,15 +48,6 @@ pub struct PluginsConfig {
     pub on_failure: OnFailure,
 }
 
-/// Which files of the plugin directory may be loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trust {
-    /// Only those that nobody but the superuser and the host's own user can have written.
-    Permissions,
-    /// All.
-    Off,
-}
-
 /// What happens at start when a plugin or listener cannot be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
@@ -67,40 +63,18 @@ pub struct SigningConfig {
     /// A JWK set or PEM file. Without one the host makes a key that lives as long as it does.
     pub keys: Option<PathBuf>,
     /// The algorithm of signatures.
-    pub algorithm: SigningAlgorithm,
+    pub algorithm: Algorithm,
     /// Which key of the set signs.
     pub kid: Option<String>,
-}
-
-/// Signature algorithms, RFC 7518 section 3.1 and RFC 8037 section 3.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SigningAlgorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    Rs256,
-    /// RSASSA-PSS with SHA-256.
-    Ps256,
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
-    /// Ed25519.
-    EdDsa,
 }
 
 /// The `[log]` section.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogConfig {
     /// For people or for machines.
-    pub format: LogFormat,
+    pub format: Format,
     /// What is logged.
     pub level: LogFilter,
-}
-
-/// The layout of log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Lines for people.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 /// The `[intake]` section.
@@ -136,6 +110,7 @@ impl Config {
         Self {
             issuer: None,
             clients: None,
+            base_dir: resolve(base_dir, ""),
             data_dir: resolve(base_dir, "op-listener-data"),
             plugins: PluginsConfig {
                 dir: resolve(base_dir, "plugins"),
@@ -144,11 +119,11 @@ impl Config {
             },
             signing: SigningConfig {
                 keys: None,
-                algorithm: SigningAlgorithm::Rs256,
+                algorithm: Algorithm::Rs256,
                 kid: None,
             },
             log: LogConfig {
-                format: LogFormat::Text,
+                format: Format::Text,
                 level: LogFilter::default(),
             },
             intake: IntakeConfig {

@@ -7,7 +7,6 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Problem};
-use super::excerpt::quoted;
 use super::place::Source;
 use super::secrets;
 
@@ -36,6 +35,11 @@ impl Syntax {
             horizon: usize::MAX,
         };
         errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
+        let opening = unclosed(source.text(), table.get_ref(), &errors);
+        if let Some(opening) = &opening {
+            // All that follows was read as part of it.
+            errors.retain(|error| error.span().is_none_or(|span| span.start < opening.start));
+        }
         let mut firsts = None;
         let mut emptied = BTreeSet::new();
         for error in &errors {
@@ -52,15 +56,27 @@ impl Syntax {
             }
             // One fault often makes the parser complain several times about the same line.
             if this.broken.insert(line) {
-                let firsts = firsts.get_or_insert_with(|| Firsts::new(source, table.get_ref()));
                 let (problem, help) = if duplicate {
-                    firsts.duplicate(source, &span)
+                    firsts
+                        .get_or_insert_with(|| Firsts::new(source, table.get_ref()))
+                        .duplicate(source, &span)
                 } else {
                     let found = source.text().get(span.clone()).unwrap_or_default();
                     (explain(error.message(), found), None)
                 };
                 let place = source.place(span);
                 this.errors.push(ConfigError::at(place, problem, help));
+            }
+        }
+        if let Some(opening) = opening {
+            let line = source.line_of(opening.start);
+            // How far it was meant to reach is unknown, but not beyond the next header.
+            emptied.insert(line);
+            emptied.extend((line + 1..source.lines()).take_while(|n| !source.is_header(*n)));
+            if this.broken.insert(line) {
+                let problem = Problem::Syntax("what is opened here is never closed".to_owned());
+                this.errors
+                    .push(ConfigError::at(source.place(opening), problem, None));
             }
         }
         this.mend(source, &emptied);
@@ -75,11 +91,10 @@ impl Syntax {
         self.horizon = source.line(*first).start;
         let mut text = source.text().as_bytes().to_vec();
         for line in emptied {
-            let line = source.line(*line);
-            if source.text()[line.clone()].trim_start().starts_with('[') {
+            if source.is_header(*line) {
                 return;
             }
-            text[line].fill(b' ');
+            text[source.line(*line)].fill(b' ');
         }
         let text = String::from_utf8(text).expect("whole lines became spaces");
         let (_, errors) = DeTable::parse_recoverable(&text);
@@ -101,17 +116,62 @@ fn is_duplicate(error: &toml::de::Error) -> bool {
 
 /// The parser's message, or a better one where its guess at what was meant misleads.
 fn explain(message: &str, found: &str) -> Problem {
-    let quoted_text = message.starts_with("string values must be quoted");
-    Problem::Syntax(if quoted_text && found.is_empty() {
+    let unquoted = message.starts_with("string values must be quoted");
+    let word = message.starts_with("invalid") && found.starts_with(char::is_alphabetic);
+    Problem::Syntax(if unquoted && found.is_empty() {
         "there is no value behind the `=`".to_owned()
-    } else if quoted_text || message.starts_with("invalid boolean") {
-        format!(
-            "{} is not a value; text stands in quotes, switches are `true` or `false`",
-            quoted(found)
-        )
+    } else if unquoted || word {
+        // Not quoted: it may be a secret. The excerpt shows it if it may be shown.
+        "this is not a value; text stands in quotes, switches are `true` or `false`".to_owned()
+    } else if message.ends_with("string, expected `\"`")
+        || message.ends_with("string, expected `'`")
+    {
+        "the text is not closed by a quote".to_owned()
     } else {
-        message.to_owned()
+        let nothing = message.strip_suffix(", expected nothing");
+        nothing.unwrap_or(message).to_owned()
     })
+}
+
+/// The bracket or brace of the outermost array or inline table that is not closed: the parser
+/// itself only says where it missed the end.
+fn unclosed(text: &str, table: &DeTable<'_>, errors: &[toml::de::Error]) -> Option<Range<usize>> {
+    let is_unclosed = |error: &&toml::de::Error| {
+        let message = error.message();
+        message.starts_with("unclosed array") || message.starts_with("unclosed inline table")
+    };
+    let missed = errors.iter().rev().find(is_unclosed)?.span()?.start;
+    let start = opening(text, table, missed)?;
+    Some(start..start + 1)
+}
+
+/// Where the first value begins that has an opening bracket or brace, but no closing one, or reaches
+/// up to where the parser missed that.
+fn opening(text: &str, table: &DeTable<'_>, missed: usize) -> Option<usize> {
+    let within = table.values().filter_map(|value| {
+        let span = value.span();
+        let written = text.get(span.clone()).unwrap_or_default();
+        let closing = match written.as_bytes().first() {
+            Some(b'[') => Some(']'),
+            Some(b'{') => Some('}'),
+            _ => None,
+        };
+        let reaches = span.start < missed && span.end >= missed;
+        if closing.is_some_and(|closing| reaches || !written.ends_with(closing)) {
+            return Some(span.start);
+        }
+        match value.get_ref() {
+            DeValue::Table(table) => opening(text, table, missed),
+            DeValue::Array(items) => {
+                let tables = items.iter().filter_map(|item| item.get_ref().as_table());
+                tables
+                    .filter_map(|table| opening(text, table, missed))
+                    .min()
+            }
+            _ => None,
+        }
+    });
+    within.min()
 }
 
 /// Where keys and tables stood first that are given again.

@@ -1,11 +1,14 @@
 //! What the configuration room promises.
 
-mod errors;
+mod excerpts;
 mod files;
-mod issuers;
+mod not_toml;
 mod random;
 mod show;
+mod unknown_keys;
 mod values;
+mod wrong_listeners;
+mod wrong_values;
 
 use std::path::Path;
 

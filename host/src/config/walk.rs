@@ -198,7 +198,10 @@ impl<'w> Walk<'w> {
             what: what.to_owned(),
             found: word.to_owned(),
         };
-        let help = nearest(word, known()).map_or(list, |near| format!("did you mean `{near}`?"));
+        let help = match nearest(word, known()) {
+            Some(near) => format!("did you mean `{near}`? ({list})"),
+            None => list,
+        };
         self.fault(value.span(), problem, Some(help));
         None
     }

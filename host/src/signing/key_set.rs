@@ -92,15 +92,18 @@ impl KeySet {
         Ok(set)
     }
 
-    /// Takes the first private key that fits `algorithm` out of the set.
+    /// Takes the first private key that fits `algorithm`, and `kid` if one is asked for, out of
+    /// the set.
     pub(super) fn take_signing_key(
         mut self,
         algorithm: Algorithm,
+        kid: Option<&str>,
     ) -> Result<(String, SecretKey), Fault> {
         let fitting = self
             .keys
             .iter_mut()
             .filter(|key| key.fits(algorithm) && key.may_sign)
+            .filter(|key| kid.is_none_or(|kid| key.kid == kid))
             .find_map(|key| Some((key.kid.clone(), key.secret.take()?)));
         fitting.ok_or_else(|| Fault::of_file(self.why_none(algorithm)))
     }

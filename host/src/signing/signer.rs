@@ -49,11 +49,12 @@ impl Signer {
     pub fn from_file(
         path: impl AsRef<Path>,
         algorithm: Algorithm,
+        kid: Option<&str>,
     ) -> Result<(Self, Vec<KeyWarning>), KeyError> {
         let path = path.as_ref();
         let (set, warnings) = KeySet::read(path)?;
         let signer = set.public_jwk_set(algorithm).and_then(|public_set| {
-            let (kid, key) = set.take_signing_key(algorithm)?;
+            let (kid, key) = set.take_signing_key(algorithm, kid)?;
             Ok(Self::new(algorithm, kid, key, public_set))
         });
         Ok((signer.map_err(|fault| fault.in_file(path))?, warnings))

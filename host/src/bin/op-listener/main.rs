@@ -1,2 +1,66 @@
-//! The `op-listener` command.
-fn main() {}
+//! The `op-listener` command. A file per subcommand; this one reads the command line and turns
+//! outcomes into exit codes.
+
+mod config;
+mod exit;
+mod interrupt;
+mod keys;
+mod list;
+mod run;
+
+use std::panic;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use exit::Exit;
+
+/// Calls event listeners, native plugins, for every ID token and access token that an OpenID
+/// provider issues and for every subject that is authenticated and consents.
+#[derive(Parser)]
+#[command(version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    after_help = "Results go to standard output, logs to standard error.\n\
+    Exit codes: 0 all well; 1 some events were refused; 2 wrong usage or configuration; \
+    3 a listener could not be loaded and the policy says abort; 4 internal."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Load the listeners and call them for a stream of events, until it ends or SIGTERM or SIGINT
+    /// comes
+    Run(run::Arguments),
+    /// Show what is in a plugin directory, without executing any of it
+    List(list::Arguments),
+    /// Make a signing key, or print the public JWK set of one
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Check or show a configuration
+    #[command(subcommand)]
+    Config(config::Command),
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are results, all else is wrong usage. Nobody may be reading.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Well.into()
+            };
+        }
+    };
+    let outcome = panic::catch_unwind(move || match arguments.command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::List(arguments) => list::list(&arguments),
+        Command::Keys(command) => keys::keys(command),
+        Command::Config(command) => config::config(command),
+    });
+    outcome.unwrap_or(Exit::Internal).into()
+}

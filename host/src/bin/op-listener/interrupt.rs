@@ -1,0 +1,141 @@
+//! Stops the input on SIGTERM and SIGINT: the event at hand is finished, and reading ends there.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+#[cfg(unix)]
+pub(crate) use unix::Signals;
+
+#[cfg(not(unix))]
+pub(crate) use other::Signals;
+
+/// Opens the events; `-` is standard input.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let source = if path == Path::new("-") {
+        standard_input()?
+    } else {
+        File::open(path)?
+    };
+    if source.metadata()?.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    Ok(source)
+}
+
+/// The input, which ends when a signal asks for it, even while nothing comes.
+pub(crate) struct Input<'a> {
+    source: File,
+    signals: &'a Signals,
+}
+
+impl<'a> Input<'a> {
+    pub(crate) fn new(source: File, signals: &'a Signals) -> Self {
+        Self { source, signals }
+    }
+}
+
+impl Read for Input<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.signals.wait_for(&self.source)? {
+            self.source.read(buffer)
+        } else {
+            Ok(0)
+        }
+    }
+}
+
+#[cfg(unix)]
+fn standard_input() -> io::Result<File> {
+    use std::os::fd::AsFd;
+
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+}
+
+#[cfg(windows)]
+fn standard_input() -> io::Result<File> {
+    use std::os::windows::io::AsHandle;
+
+    Ok(io::stdin().as_handle().try_clone_to_owned()?.into())
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::File;
+    use std::io;
+    use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    use rustix::event::{PollFd, PollFlags, poll};
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::{flag, low_level};
+
+    /// Turns SIGTERM and SIGINT into something that can be waited for beside the input.
+    pub(crate) struct Signals {
+        /// Becomes readable with the first signal.
+        arrived: UnixStream,
+        stop: Arc<AtomicBool>,
+    }
+
+    impl Signals {
+        /// Takes over both signals. A second one ends the process at once, as by default.
+        pub(crate) fn catch() -> io::Result<Self> {
+            let (arrived, sender) = UnixStream::pair()?;
+            sender.set_nonblocking(true)?;
+            let stop = Arc::new(AtomicBool::new(false));
+            for signal in [SIGTERM, SIGINT] {
+                // In this order: the first signal finds the flag unset, the second finds it set.
+                flag::register_conditional_default(signal, Arc::clone(&stop))?;
+                flag::register(signal, Arc::clone(&stop))?;
+                low_level::pipe::register(signal, sender.try_clone()?)?;
+            }
+            Ok(Self { arrived, stop })
+        }
+
+        /// Set once a signal came.
+        pub(crate) fn stop(&self) -> &AtomicBool {
+            &self.stop
+        }
+
+        /// Waits until there is something to read (true), or a signal came (false).
+        pub(super) fn wait_for(&self, source: &File) -> io::Result<bool> {
+            let mut both = [
+                PollFd::new(&self.arrived, PollFlags::IN),
+                PollFd::new(source, PollFlags::IN),
+            ];
+            loop {
+                match poll(&mut both, None) {
+                    Ok(_) => return Ok(both[0].revents().is_empty()),
+                    Err(rustix::io::Errno::INTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod other {
+    use std::fs::File;
+    use std::io;
+    use std::sync::atomic::AtomicBool;
+
+    /// Where there are no such signals the console ends the process itself.
+    pub(crate) struct Signals(AtomicBool);
+
+    #[expect(clippy::unnecessary_wraps, reason = "its twin can fail")]
+    impl Signals {
+        pub(crate) fn catch() -> io::Result<Self> {
+            Ok(Self(AtomicBool::new(false)))
+        }
+
+        pub(crate) fn stop(&self) -> &AtomicBool {
+            &self.0
+        }
+
+        pub(super) fn wait_for(&self, _: &File) -> io::Result<bool> {
+            Ok(true)
+        }
+    }
+}

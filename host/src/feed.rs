@@ -1,0 +1,172 @@
+//! Feeds a stream of events to a host: reads lines, lets the flow rule decide, dispatches, logs
+//! and counts what was refused.
+
+use std::io::{self, BufRead};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{error, fmt};
+
+use crate::Host;
+use crate::clients::{ClientRegistry, ClientsError};
+use crate::config::Config;
+use crate::event::Limits;
+use crate::flow::{Evicted, FlowRule, Ignored, Outcome};
+use crate::intake::ndjson::Lines;
+use crate::intake::{InvalidIssuer, Pipeline, Refusal};
+use crate::log::say;
+
+/// Feeds streams of events to a host. Pending authorisations are kept across streams.
+#[derive(Debug)]
+pub struct Feed {
+    pipeline: Pipeline,
+}
+
+/// What became of the lines of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Totals {
+    /// Events handed to the listeners of their SPI, if it has any.
+    pub dispatched: u64,
+    /// Facts of which no event was due: authorisations whose code is yet to be exchanged, and
+    /// exchanges whose event came with the authorisation.
+    pub held: u64,
+    /// Exchanges that gave no event though they should have; each logged as a warning.
+    pub ignored: u64,
+    /// Lines refused; each logged.
+    pub refused: u64,
+    /// Pending authorisations dropped at the bound; each logged.
+    pub dropped: u64,
+    /// Calls of listeners.
+    pub calls: u64,
+    /// Calls of listeners that failed; each logged.
+    pub failures: u64,
+}
+
+/// Why a configuration cannot be used for a feed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FeedError {
+    /// The client registry cannot be used.
+    Clients(ClientsError),
+    /// The issuer is none.
+    Issuer(InvalidIssuer),
+}
+
+impl fmt::Display for FeedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Clients(error) => error.fmt(f),
+            Self::Issuer(error) => error.fmt(f),
+        }
+    }
+}
+
+impl error::Error for FeedError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Clients(error) => error.source(),
+            Self::Issuer(error) => error.source(),
+        }
+    }
+}
+
+impl Feed {
+    /// A feed with the `issuer`, `clients`, `intake` and `flow` of a configuration.
+    ///
+    /// # Errors
+    ///
+    /// The client registry cannot be read, or the issuer is none.
+    pub fn new(config: &Config) -> Result<Self, FeedError> {
+        let bound = NonZeroUsize::new(config.flow.max_pending).unwrap_or(NonZeroUsize::MIN);
+        let limits = Limits {
+            line_bytes: config.intake.max_line,
+            depth: config.intake.max_depth,
+        };
+        let flow = FlowRule::new(bound);
+        let mut pipeline = Pipeline::new(Arc::new(flow)).with_limits(limits);
+        if let Some(issuer) = &config.issuer {
+            pipeline = pipeline.with_issuer(issuer).map_err(FeedError::Issuer)?;
+        }
+        if let Some(clients) = &config.clients {
+            let clients = ClientRegistry::load(clients).map_err(FeedError::Clients)?;
+            pipeline = pipeline.with_clients(Arc::new(clients));
+        }
+        Ok(Self { pipeline })
+    }
+
+    /// Reads a stream to its end, dispatching each event before the next line is read. A line that
+    /// is refused is logged and counted, and the next one is read. Ends early, between two lines,
+    /// once `stop` is set.
+    ///
+    /// # Errors
+    ///
+    /// Reading failed; logged by then. What was read before was dispatched.
+    pub fn lines(
+        &self,
+        stream: impl BufRead,
+        host: &Host,
+        stop: &AtomicBool,
+        totals: &mut Totals,
+    ) -> io::Result<()> {
+        let mut lines = Lines::new(stream, self.pipeline.limits().line_bytes);
+        loop {
+            let line = match lines.next_line() {
+                Ok(Some(line)) => line,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    say!(
+                        INPUT_FAILED,
+                        "The input cannot be read any further: {error}"
+                    );
+                    return Err(error);
+                }
+            };
+            // After reading: what was read when the stop came may be half a line.
+            if stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            match self.pipeline.process_line(line) {
+                Ok(decision) => {
+                    if let Some(evicted) = &decision.evicted {
+                        dropped(evicted, totals);
+                    }
+                    act(&decision.outcome, host, totals);
+                }
+                Err(refusal) => refused(&refusal, totals),
+            }
+        }
+    }
+}
+
+#[inline]
+fn act(outcome: &Outcome<'_>, host: &Host, totals: &mut Totals) {
+    match outcome {
+        Outcome::Dispatch(event) => {
+            let dispatched = host.dispatch(event);
+            totals.dispatched += 1;
+            totals.calls += u64::from(dispatched.calls);
+            totals.failures += u64::from(dispatched.failures);
+        }
+        Outcome::Held | Outcome::NothingDue => totals.held += 1,
+        Outcome::Ignored(why) => ignored(why, totals),
+    }
+}
+
+#[cold]
+fn refused(refusal: &Refusal, totals: &mut Totals) {
+    totals.refused += 1;
+    say!(EVENT_REFUSED, "{refusal}");
+}
+
+#[cold]
+fn ignored(why: &Ignored, totals: &mut Totals) {
+    totals.ignored += 1;
+    say!(EXCHANGE_IGNORED, "{why}");
+}
+
+#[cold]
+fn dropped(evicted: &Evicted, totals: &mut Totals) {
+    totals.dropped += 1;
+    say!(PENDING_DROPPED, "{evicted}");
+}

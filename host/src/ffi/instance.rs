@@ -1,0 +1,115 @@
+//! One instance of a listener.
+
+use op_listener_abi::{Buffer, Event, ListenerRef, Object, Status};
+
+use super::calls::Failure;
+use super::services::{HostSide, lossy};
+
+type OnEvent = unsafe extern "C" fn(Object, &Event<'_>, &mut Buffer) -> Status;
+
+/// One instance of a listener, from its `init` to its release, which comes with the drop. The
+/// borrow rules keep the order of calls that the interface demands: nobody can call an instance
+/// that is being dropped.
+pub(crate) struct Instance {
+    /// From the table, so that a call is one indirection.
+    on_event: OnEvent,
+    object: Object,
+    side: &'static HostSide,
+    table: ListenerRef,
+}
+
+// SAFETY: the interface demands of every listener that it can be called from any thread.
+unsafe impl Send for Instance {}
+// SAFETY: and from several at a time.
+unsafe impl Sync for Instance {}
+
+impl Instance {
+    /// Makes an instance; `request` is the JSON that the interface describes.
+    pub(crate) fn init(
+        table: ListenerRef,
+        side: &'static HostSide,
+        request: &str,
+    ) -> Result<Self, Failure> {
+        let init = table.init();
+        let mut object: Object = std::ptr::null();
+        let mut output = Buffer::EMPTY;
+        let status = side.calling(|| {
+            let request = op_listener_abi::Text::new(request);
+            // SAFETY: the table was checked when it was loaded; the handle lives as long as the
+            // process, the rest for the call.
+            unsafe { init(side.handle(), request, &mut object, &mut output) }
+        });
+        Failure::check(status, &output)?;
+        Ok(Self {
+            on_event: table.on_event(),
+            object,
+            side,
+            table,
+        })
+    }
+
+    /// The full path of the listener's type.
+    pub(crate) fn class(&self) -> String {
+        let class = self.table.class();
+        // SAFETY: as in `init`.
+        lossy(unsafe { class() }).into_owned()
+    }
+
+    /// Asks whether events are wanted.
+    pub(crate) fn is_enabled(&self) -> Result<bool, Failure> {
+        let is_enabled = self.table.is_enabled();
+        let mut enabled = 0;
+        let mut output = Buffer::EMPTY;
+        let status = self.side.calling(|| {
+            // SAFETY: the object came from `init` of this table and is released in `drop` alone.
+            unsafe { is_enabled(self.object, &mut enabled, &mut output) }
+        });
+        Failure::check(status, &output)?;
+        Ok(enabled != 0)
+    }
+
+    /// Hands over an event.
+    #[inline]
+    pub(crate) fn on_event(&self, event: &Event<'_>) -> Result<(), Failure> {
+        let mut output = Buffer::EMPTY;
+        let status = self.side.calling(|| {
+            // SAFETY: as in `is_enabled`; the event is lent for the call.
+            unsafe { (self.on_event)(self.object, event, &mut output) }
+        });
+        Failure::check(status, &output)
+    }
+
+    /// Tells the instance that no more events come. The caller sees to it that none does.
+    pub(crate) fn shutdown(&self) -> Result<(), Failure> {
+        let shutdown = self.table.shutdown();
+        let mut output = Buffer::EMPTY;
+        // SAFETY: as in `is_enabled`.
+        let status = self
+            .side
+            .calling(|| unsafe { shutdown(self.object, &mut output) });
+        Failure::check(status, &output)
+    }
+
+    /// Gives the instance's memory back, and ends its services.
+    pub(crate) fn release(self) -> Result<(), Failure> {
+        std::mem::ManuallyDrop::new(self).release_once()
+    }
+
+    fn release_once(&self) -> Result<(), Failure> {
+        let release = self.table.release();
+        let mut output = Buffer::EMPTY;
+        // SAFETY: as in `is_enabled`; called by `release` or by `drop`, so once, and last.
+        let status = self
+            .side
+            .calling(|| unsafe { release(self.object, &mut output) });
+        self.side.close();
+        Failure::check(status, &output)
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // Whoever cares for the outcome calls `release`.
+        let _ = self.release_once();
+    }
+}

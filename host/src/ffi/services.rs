@@ -1,0 +1,171 @@
+//! What listeners may call: the host's log and its services.
+
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use abi_stable::prefix_type::WithMetadata;
+use op_listener_abi::{
+    Buffer, HostHandle, HostTable, HostTableRef, LogRecord, Status, Text, service,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::log::bridge;
+use crate::signing::Signer;
+
+/// What the services need. One for the whole host.
+pub(crate) struct Services {
+    pub(crate) signer: Arc<Signer>,
+}
+
+/// The host as one instance, or one library, sees it. Listeners may keep their handle for as long
+/// as the process lives, so these are never freed.
+pub(crate) struct HostSide {
+    /// The instance's name; for a library as a whole the plugin's id.
+    name: String,
+    services: Arc<Services>,
+    closed: AtomicBool,
+}
+
+thread_local! {
+    /// The instance that is being called on this thread: in its name a library's log records are
+    /// kept, for the library itself does not know.
+    static CALLED: Cell<Option<&'static HostSide>> = const { Cell::new(None) };
+}
+
+impl HostSide {
+    pub(crate) fn new(name: &str, services: &Arc<Services>) -> &'static Self {
+        Box::leak(Box::new(Self {
+            name: name.to_owned(),
+            services: Arc::clone(services),
+            closed: AtomicBool::new(false),
+        }))
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn handle(&'static self) -> HostHandle {
+        HostHandle {
+            table: Self::TABLE,
+            context: std::ptr::from_ref(self).cast(),
+        }
+    }
+
+    /// From now on the services answer that they are closed.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    /// Runs a call of this instance.
+    #[inline]
+    pub(super) fn calling<T>(&'static self, call: impl FnOnce() -> T) -> T {
+        let before = CALLED.replace(Some(self));
+        let result = call();
+        CALLED.set(before);
+        result
+    }
+
+    /// # Safety
+    ///
+    /// `context` is that of a handle made by `handle`.
+    unsafe fn from_context(context: *const ()) -> &'static Self {
+        // SAFETY: the caller's promise; a `HostSide` is never freed and is `Sync`.
+        unsafe { &*context.cast::<Self>() }
+    }
+}
+
+impl HostSide {
+    abi_stable::staticref! {
+        const FIELDS: WithMetadata<HostTable> = WithMetadata::new(HostTable {
+            log_enabled,
+            log,
+            invoke,
+        });
+    }
+
+    const TABLE: HostTableRef = HostTableRef(Self::FIELDS.as_prefix());
+}
+
+unsafe extern "C" fn log_enabled(_: *const (), level: u32, target: Text<'_>) -> u8 {
+    let enabled = panic::catch_unwind(|| bridge::enabled(level, &lossy(target)));
+    enabled.unwrap_or(false).into()
+}
+
+unsafe extern "C" fn log(context: *const (), record: &LogRecord<'_>) {
+    // A panic in a subscriber is not the listener's to bear, and there is nowhere to tell of it.
+    let _ = panic::catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: listeners pass the context of their handle, by the contract of the interface.
+        let side = unsafe { HostSide::from_context(context) };
+        // A library that speaks for itself does so in the name of the instance being called.
+        let speaker = CALLED.get().unwrap_or(side);
+        let fields = record
+            .fields
+            .bytes()
+            .is_some()
+            .then(|| lossy(record.fields));
+        bridge::forward(&bridge::Record {
+            level: record.level,
+            target: &lossy(record.target),
+            listener: speaker.name(),
+            message: &lossy(record.message),
+            fields: fields.as_deref(),
+        });
+    }));
+}
+
+unsafe extern "C" fn invoke(
+    context: *const (),
+    service: u32,
+    input: Text<'_>,
+    output: &mut Buffer,
+) -> Status {
+    let answered = panic::catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: as in `log`.
+        let side = unsafe { HostSide::from_context(context) };
+        match service {
+            service::SIGN => side.sign(input),
+            _ => (Status::UNSUPPORTED, String::new()),
+        }
+    }));
+    let (status, text) = answered.unwrap_or_else(|_| {
+        (
+            Status::ERROR,
+            "the host failed inside: see its log".to_owned(),
+        )
+    });
+    *output = text.into();
+    status
+}
+
+#[derive(Deserialize)]
+struct SignRequest<'a> {
+    typ: Option<String>,
+    #[serde(borrow)]
+    claims: &'a RawValue,
+}
+
+impl HostSide {
+    fn sign(&self, input: Text<'_>) -> (Status, String) {
+        if self.closed.load(Ordering::Acquire) {
+            return (Status::CLOSED, String::new());
+        }
+        let request: SignRequest<'_> = match serde_json::from_slice(input.bytes().unwrap_or(b"")) {
+            Ok(request) => request,
+            Err(error) => return (Status::ERROR, format!("the request to sign: {error}")),
+        };
+        let signer = &self.services.signer;
+        match signer.sign(request.typ.as_deref(), request.claims.get()) {
+            Ok(jws) => (Status::OK, jws),
+            Err(error) => (Status::ERROR, error.to_string()),
+        }
+    }
+}
+
+/// Text from a listener, which may be written in a language that does not check.
+pub(super) fn lossy(text: Text<'_>) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(text.bytes().unwrap_or(b""))
+}

@@ -1,0 +1,213 @@
+//! The host: listeners ready to be called.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::Spi;
+use crate::config::{Config, ListenerConfig};
+use crate::dispatch::{Dispatched, Dispatcher, StatsSnapshot, Table};
+use crate::event::Event;
+use crate::ffi::Services;
+use crate::log::say;
+use crate::register::{StartError, register};
+use crate::signing::Signer;
+
+/// Listeners, loaded and ready. Made by [`Host::builder`]; shared by reference (or in an [`Arc`])
+/// between any number of threads.
+///
+/// Dropping a host shuts its listeners down, as [`Host::shutdown`] does.
+///
+/// ```no_run
+/// use op_listener_host::Host;
+/// use op_listener_host::event::Event;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let host = Host::builder().plugin_dir("/usr/lib/op-listener").build()?;
+/// let event = Event::id_token_issue("alice", "000123", r#"{"sub":"alice","iat":1523304728}"#)
+///     .issuer("https://op.example.com")
+///     .build()?;
+/// host.dispatch(&event);
+/// host.shutdown();
+/// # Ok(())
+/// # }
+/// ```
+pub struct Host {
+    dispatcher: Dispatcher,
+    services: Arc<Services>,
+    ended: AtomicBool,
+}
+
+/// Makes a [`Host`].
+#[derive(Clone, Debug, Default)]
+pub struct HostBuilder {
+    config: Config,
+}
+
+impl HostBuilder {
+    /// Takes over a whole configuration, such as one that was read from a file. Of its parts
+    /// `log` is not the host's to apply ([`crate::log::subscribe`] does), nor are `issuer`,
+    /// `clients`, `intake` and `flow` ([`crate::intake`] does).
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Sets the directory in which plugins are looked for.
+    #[must_use]
+    pub fn plugin_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.config.plugins.dir = dir.into();
+        self
+    }
+
+    /// Adds a `[[listener]]` entry.
+    #[must_use]
+    pub fn listener(mut self, listener: ListenerConfig) -> Self {
+        self.config.listeners.push(listener);
+        self
+    }
+
+    /// Sets whether the time of each call is measured (the default) or not.
+    #[must_use]
+    pub fn measure(mut self, measure: bool) -> Self {
+        self.config.dispatch.measure = measure;
+        self
+    }
+
+    /// Loads the signing keys and all listeners. Every listener that is refused is logged; whether
+    /// the host starts without it is a matter of the policy `on_failure` and of `required`.
+    ///
+    /// # Errors
+    ///
+    /// The signing keys or the plugin directory cannot be read, or a listener was refused that the
+    /// policy does not let be missing. What was loaded until then was shut down again.
+    pub fn build(self) -> Result<Host, StartError> {
+        let services = Arc::new(Services {
+            signer: Arc::new(signer(&self.config)?),
+        });
+        let listeners = register(&self.config, &services)?;
+        let enabled = listeners
+            .iter()
+            .filter(|listener| listener.enabled())
+            .count();
+        if enabled == 0 {
+            say!(
+                NO_LISTENERS,
+                "No listener is enabled, so events go nowhere (plugins are looked for in {:?})",
+                self.config.plugins.dir,
+            );
+        }
+        say!(
+            STARTED,
+            "op-listener {} is ready: {} listeners, {enabled} enabled",
+            env!("CARGO_PKG_VERSION"),
+            listeners.len(),
+        );
+        let table = Table::new(listeners.into_iter().map(Arc::new).collect());
+        Ok(Host {
+            dispatcher: Dispatcher::new(table, self.config.dispatch.measure),
+            services,
+            ended: AtomicBool::new(false),
+        })
+    }
+}
+
+fn signer(config: &Config) -> Result<Signer, StartError> {
+    let signing = &config.signing;
+    let Some(keys) = &signing.keys else {
+        say!(
+            EPHEMERAL_KEY,
+            "No signing key is configured: signing with an {} key that lives until the host stops",
+            signing.algorithm,
+        );
+        return Signer::ephemeral(signing.algorithm).map_err(StartError::Keys);
+    };
+    let (signer, warnings) = Signer::from_file(keys, signing.algorithm, signing.kid.as_deref())
+        .map_err(StartError::Keys)?;
+    for warning in warnings {
+        say!(KEY_FILE_EXPOSED, "{warning}");
+    }
+    Ok(signer)
+}
+
+/// What is known of a listener, and what was counted of it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ListenerInfo {
+    /// The name of the instance.
+    pub name: String,
+    /// Its SPI.
+    pub spi: Spi,
+    /// The full path of its type.
+    pub class: String,
+    /// Whether it said that it wants events.
+    pub enabled: bool,
+    /// Whether it gets events at present: not if it was switched off after panics.
+    pub active: bool,
+    /// What was counted.
+    pub stats: StatsSnapshot,
+}
+
+impl Host {
+    /// Begins a host with the default configuration.
+    pub fn builder() -> HostBuilder {
+        HostBuilder::default()
+    }
+
+    /// Hands an event to each enabled listener of its SPI, in order, on this thread, and comes back
+    /// when the last one is done. Errors and panics of listeners are caught, logged and counted.
+    ///
+    /// May be called from any number of threads at a time; takes no lock and allocates nothing.
+    pub fn dispatch(&self, event: &Event<'_>) -> Dispatched {
+        self.dispatcher.dispatch(event)
+    }
+
+    /// The listeners in the order of loading, with their counts. Empty after
+    /// [`Host::shutdown`].
+    pub fn listeners(&self) -> Vec<ListenerInfo> {
+        let table = self.dispatcher.table();
+        let listeners = table.all().iter();
+        listeners
+            .map(|listener| ListenerInfo {
+                name: listener.name().to_owned(),
+                spi: listener.spi(),
+                class: listener.class().to_owned(),
+                enabled: listener.enabled(),
+                active: listener.active(),
+                stats: listener.stats(),
+            })
+            .collect()
+    }
+
+    /// The public part of the signing keys as a JWK set (RFC 7517 section 5), for whoever verifies
+    /// what listeners sign.
+    pub fn jwk_set(&self) -> &str {
+        self.services.signer.jwk_set()
+    }
+
+    /// Waits until no call is under way, then shuts the listeners down in the reverse order of
+    /// loading. Events that are dispatched later reach nobody. Does nothing the second time. Says
+    /// how many listeners failed to shut down; each is logged by then.
+    pub fn shutdown(&self) -> usize {
+        if self.ended.swap(true, Ordering::AcqRel) {
+            return 0;
+        }
+        self.dispatcher.end()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host")
+            .field("listeners", &self.listeners())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+//! Looks at a library's bytes without running any of them.
+
+use object::{BinaryFormat, Object, ObjectKind, ObjectSection, ObjectSegment};
+
+use super::{LoadError, Metadata, PanicStrategy, Reason, Sealed, THIS_INTERFACE};
+
+/// A library that this host can load, as far as can be seen without running it.
+pub struct Inspected {
+    sealed: Sealed,
+    metadata: Metadata,
+}
+
+impl Inspected {
+    /// What the library says of itself.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// The library's bytes.
+    pub fn sealed(&self) -> &Sealed {
+        &self.sealed
+    }
+}
+
+/// The names of the metadata section, by format: ELF's, PE's (8 characters at the most) and
+/// Mach-O's (16).
+const SECTIONS: [&str; 3] = [".op_listener", ".oplstnr", "__op_listener"];
+
+/// Inspects a library: that it is whole, of this machine, a plugin, and one that this host serves.
+///
+/// # Errors
+///
+/// It is not; the error says in what.
+pub fn inspect(sealed: Sealed) -> Result<Inspected, LoadError> {
+    let inspected = read_metadata(&sealed).and_then(|metadata| {
+        servable(&metadata)?;
+        Ok(metadata)
+    });
+    match inspected {
+        Ok(metadata) => Ok(Inspected { sealed, metadata }),
+        Err(reason) => Err(LoadError::new(sealed.file(), reason)),
+    }
+}
+
+/// Reads the metadata of a library, whether this host could load it or not.
+pub(crate) fn read_metadata(sealed: &Sealed) -> Result<Metadata, Reason> {
+    let bytes = sealed.bytes();
+    if bytes.is_empty() {
+        return Err(Reason::Incomplete("it is empty".to_owned()));
+    }
+    let object = object::File::parse(bytes).map_err(|error| Reason::Format(error.to_string()))?;
+    of_this_machine(&object)?;
+    whole(&object, bytes)?;
+    let section = SECTIONS
+        .iter()
+        .find_map(|name| object.section_by_name(name))
+        .ok_or(Reason::NotAPlugin)?;
+    let section = section
+        .data()
+        .map_err(|error| Reason::Incomplete(format!("its metadata section: {error}")))?;
+    Metadata::parse(section)
+}
+
+/// Whether this host serves such a plugin.
+pub(crate) fn servable(metadata: &Metadata) -> Result<(), Reason> {
+    let (id, version) = (&metadata.id, &metadata.version);
+    if !THIS_INTERFACE.serves(metadata.interface) {
+        return Err(Reason::Interface {
+            id: id.clone(),
+            version: version.clone(),
+            needed: metadata.interface,
+        });
+    }
+    if metadata.panic == PanicStrategy::Abort {
+        return Err(Reason::PanicAbort {
+            id: id.clone(),
+            version: version.clone(),
+        });
+    }
+    Ok(())
+}
+
+fn of_this_machine(object: &object::File<'_>) -> Result<(), Reason> {
+    let format = match std::env::consts::OS {
+        "windows" => BinaryFormat::Pe,
+        "macos" | "ios" => BinaryFormat::MachO,
+        _ => BinaryFormat::Elf,
+    };
+    // `object` names architectures as Rust does, but for case and for `I386`.
+    let machine = format!("{:?}", object.architecture()).to_ascii_lowercase();
+    let machine = machine.replace("i386", "x86");
+    let bits = if object.is_64() { 64 } else { 32 };
+    if object.format() != format || machine != std::env::consts::ARCH || bits != usize::BITS {
+        return Err(Reason::Foreign(format!(
+            "{:?}, {:?}, {bits} bits",
+            object.format(),
+            object.architecture()
+        )));
+    }
+    if object.kind() != ObjectKind::Dynamic {
+        return Err(Reason::Format(format!(
+            "it is of kind {:?} and not a shared library",
+            object.kind()
+        )));
+    }
+    Ok(())
+}
+
+/// Everything that the loader would map lies inside the file: a missing page would be a fault in
+/// the middle of loading.
+fn whole(object: &object::File<'_>, bytes: &[u8]) -> Result<(), Reason> {
+    let length = bytes.len() as u64;
+    for segment in object.segments() {
+        let (offset, size) = segment.file_range();
+        if offset.checked_add(size).is_none_or(|end| end > length) {
+            return Err(Reason::Incomplete(format!(
+                "a segment of {size} bytes at {offset} ends behind the file's {length} bytes"
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! A file's bytes, read once into memory of our own.
+//!
+//! A library that is still being copied, or is overwritten in place while it is mapped, takes the
+//! process down with it. So nothing is ever mapped from the plugin directory: the bytes are read
+//! once, and what is inspected, judged and hashed is what is loaded. On Linux they go to a sealed
+//! memory file, elsewhere to a private copy.
+
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::{LoadError, Reason};
+
+/// Larger than any plugin should be.
+const LARGEST: u64 = 512 << 20;
+
+/// The bytes of a file as they were when it was read.
+pub struct Sealed {
+    file: PathBuf,
+    bytes: Vec<u8>,
+    opened: File,
+}
+
+impl Sealed {
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, is no regular file, or is larger than any plugin should be.
+    pub fn read(file: &Path) -> Result<Self, LoadError> {
+        Self::read_inner(file).map_err(|reason| LoadError::new(file, reason))
+    }
+
+    fn read_inner(file: &Path) -> Result<Self, Reason> {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        // Opening a FIFO must not wait for a writer.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::custom_flags(
+            &mut options,
+            rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
+        );
+        let opened = options.open(file).map_err(Reason::Read)?;
+        let metadata = opened.metadata().map_err(Reason::Read)?;
+        if !metadata.is_file() {
+            return Err(Reason::Format("not a regular file".to_owned()));
+        }
+        if metadata.len() > LARGEST {
+            return Err(Reason::TooLarge(metadata.len()));
+        }
+        let mut bytes = Vec::new();
+        // The file may grow while it is read.
+        (&opened)
+            .take(LARGEST + 1)
+            .read_to_end(&mut bytes)
+            .map_err(Reason::Read)?;
+        let length = bytes.len() as u64;
+        if length > LARGEST {
+            return Err(Reason::TooLarge(length));
+        }
+        Ok(Self {
+            file: file.to_owned(),
+            bytes,
+            opened,
+        })
+    }
+
+    /// Where the bytes came from.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The file as it was opened, for judging its owner and permissions.
+    pub(super) fn opened(&self) -> &File {
+        &self.opened
+    }
+
+    /// Puts the bytes where the system's loader can map them and nobody can change them.
+    pub(super) fn stage(&self) -> std::io::Result<Staged> {
+        platform::stage(self)
+    }
+}
+
+/// Bytes ready to be mapped.
+pub(super) struct Staged {
+    path: PathBuf,
+    /// Keeps the path valid until the library is mapped.
+    _file: File,
+}
+
+impl Staged {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod platform {
+    use std::fs::File;
+    use std::io::{self, Write};
+    use std::os::fd::AsRawFd;
+
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+
+    use super::{Sealed, Staged};
+
+    pub(super) fn stage(sealed: &Sealed) -> io::Result<Staged> {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        // The name shows up in the process's memory map. The kernel takes 249 bytes at the most.
+        let name = sealed.file.file_name().unwrap_or_default();
+        let name: String = name.to_string_lossy().chars().take(60).collect();
+        let name = name.replace('\0', "");
+        let mut file = File::from(memfd_create(&*name, flags)?);
+        file.write_all(&sealed.bytes)?;
+        let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+        fcntl_add_seals(&file, seals)?;
+        Ok(Staged {
+            path: format!("/proc/self/fd/{}", file.as_raw_fd()).into(),
+            _file: file,
+        })
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod platform {
+    use std::fs::{self, File, OpenOptions};
+    use std::io::{self, Write};
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::{Sealed, Staged};
+
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+
+    /// Copies the bytes to a directory of this process alone. Mapped libraries cannot be deleted
+    /// everywhere, so the copy stays until the system clears its temporary files.
+    pub(super) fn stage(sealed: &Sealed) -> io::Result<Staged> {
+        let dir = std::env::temp_dir().join(format!(
+            "op-listener-{}-{}",
+            std::process::id(),
+            uuid::Uuid::now_v7()
+        ));
+        #[cfg_attr(not(unix), allow(unused_mut, reason = "the mode is Unix's"))]
+        let mut builder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&dir)?;
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = sealed.file.file_name().unwrap_or_default();
+        let path = dir.join(format!("{number}-{}", name.to_string_lossy()));
+        let mut copy = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)?;
+        copy.write_all(&sealed.bytes)?;
+        drop(copy);
+        let file = File::open(&path)?;
+        Ok(Staged { path, _file: file })
+    }
+}

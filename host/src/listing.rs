@@ -1,0 +1,219 @@
+//! What `op-listener list` shows: every library of a directory, seen without running it.
+
+use std::fmt;
+use std::path::Path;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde::Serialize;
+
+use crate::library::{
+    DiscoverError, LoadError, Metadata, PanicStrategy, Reason, Sealed, Trust, discover,
+    read_metadata, servable,
+};
+
+/// A library, as far as can be seen without running it. As JSON: the members below, those that are
+/// `None` as `null`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Listed {
+    /// The file's name.
+    pub file: String,
+    /// Its length in bytes.
+    pub size: Option<u64>,
+    /// The SHA-256 of its bytes, in hexadecimal.
+    pub sha256: Option<String>,
+    /// The plugin's id.
+    pub plugin: Option<String>,
+    /// The plugin's version.
+    pub version: Option<String>,
+    /// Who makes it.
+    pub vendor: Option<String>,
+    /// Its licence.
+    pub license: Option<String>,
+    /// The lowest interface version that it needs, as `major.minor`.
+    pub interface: Option<String>,
+    /// What it does on panic: `unwind` or `abort`.
+    pub panic: Option<&'static str>,
+    /// Its listeners, in the order of the export.
+    pub listeners: Vec<ListedListener>,
+    /// `good`, or why the file is not trusted.
+    pub trust: Option<String>,
+    /// Whether this host would load it, as far as can be seen.
+    pub loads: bool,
+    /// Why not.
+    pub reason: Option<String>,
+}
+
+/// A listener of a library.
+#[derive(Clone, Debug, Serialize)]
+pub struct ListedListener {
+    /// The name of the SPI.
+    pub spi: String,
+    /// The full path of the type, as its author wrote it.
+    pub class: String,
+}
+
+/// Lists a directory. No code of any library is run.
+///
+/// # Errors
+///
+/// The directory cannot be read.
+pub fn list_dir(dir: &Path, trust: Trust) -> Result<Vec<Listed>, DiscoverError> {
+    let files = discover(dir)?;
+    let mut listed: Vec<Listed> = files.iter().map(|file| look_at(file, trust)).collect();
+    only_first_of_an_id(&mut listed);
+    Ok(listed)
+}
+
+fn look_at(file: &Path, trust: Trust) -> Listed {
+    let mut listed = Listed::named(file);
+    let sealed = match Sealed::read(file) {
+        Ok(sealed) => sealed,
+        Err(error) => {
+            listed.refused(error.reason());
+            return listed;
+        }
+    };
+    listed.size = Some(sealed.bytes().len() as u64);
+    listed.sha256 = Some(hexadecimal(digest(&SHA256, sealed.bytes()).as_ref()));
+    let verdict = trust.judge(&sealed);
+    listed.trust = Some(match &verdict {
+        Ok(_) => "good".to_owned(),
+        Err(error) => error.reason().to_string(),
+    });
+    let judged = read_metadata(&sealed).and_then(|metadata| {
+        listed.tell(&metadata);
+        servable(&metadata)
+    });
+    match (judged, verdict.as_ref().map_err(LoadError::reason)) {
+        (Err(reason), _) => listed.refused(&reason),
+        (Ok(()), Err(reason)) => listed.refused(reason),
+        (Ok(()), Ok(_)) => listed.loads = true,
+    }
+    listed
+}
+
+/// The host takes the first library of an id and refuses the others.
+fn only_first_of_an_id(listed: &mut [Listed]) {
+    for index in 1..listed.len() {
+        let (before, rest) = listed.split_at_mut(index);
+        let this = &mut rest[0];
+        let first = before
+            .iter()
+            .find(|other| this.loads && other.plugin == this.plugin);
+        if let Some(first) = first {
+            let id = this.plugin.clone().unwrap_or_default();
+            let first = first.file.clone().into();
+            this.loads = false;
+            this.refused(&Reason::Duplicate { id, first });
+        }
+    }
+}
+
+impl Listed {
+    fn named(file: &Path) -> Self {
+        Self {
+            file: file
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            size: None,
+            sha256: None,
+            plugin: None,
+            version: None,
+            vendor: None,
+            license: None,
+            interface: None,
+            panic: None,
+            listeners: Vec::new(),
+            trust: None,
+            loads: false,
+            reason: None,
+        }
+    }
+
+    fn tell(&mut self, metadata: &Metadata) {
+        let told = |text: &str| Some(text.to_owned());
+        self.plugin = told(&metadata.id);
+        self.version = told(&metadata.version);
+        self.vendor = told(&metadata.vendor);
+        self.license = told(&metadata.license);
+        self.interface = Some(metadata.interface.to_string());
+        self.panic = Some(match metadata.panic {
+            PanicStrategy::Unwind => "unwind",
+            PanicStrategy::Abort => "abort",
+        });
+        let listeners = metadata.listeners.iter();
+        self.listeners = listeners
+            .map(|listener| ListedListener {
+                spi: listener.spi.clone(),
+                class: listener.class.clone(),
+            })
+            .collect();
+    }
+
+    fn refused(&mut self, reason: &Reason) {
+        self.reason = Some(reason.to_string());
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a `String` does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Text from a file that nobody vouches for, made harmless for a terminal.
+struct Harmless<'a>(&'a str);
+
+impl fmt::Display for Harmless<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            if character.is_control() {
+                write!(f, "{}", character.escape_default())?;
+            } else {
+                fmt::Write::write_char(f, character)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", Harmless(&self.file))?;
+        if let (Some(id), Some(version)) = (&self.plugin, &self.version) {
+            writeln!(f, "  plugin     {id} {}", Harmless(version))?;
+        }
+        for (name, value) in [
+            ("vendor", &self.vendor),
+            ("licence", &self.license),
+            ("interface", &self.interface),
+        ] {
+            if let Some(value) = value.as_deref().filter(|value| !value.is_empty()) {
+                writeln!(f, "  {name:<10} {}", Harmless(value))?;
+            }
+        }
+        for listener in &self.listeners {
+            let (spi, class) = (Harmless(&listener.spi), Harmless(&listener.class));
+            writeln!(f, "  listener   {spi}  {class}")?;
+        }
+        if let Some(size) = self.size {
+            writeln!(f, "  size       {size} bytes")?;
+        }
+        if let Some(sha256) = &self.sha256 {
+            writeln!(f, "  sha256     {sha256}")?;
+        }
+        if let Some(trust) = &self.trust {
+            writeln!(f, "  trust      {}", Harmless(trust))?;
+        }
+        match &self.reason {
+            None => writeln!(f, "  loads      yes"),
+            Some(reason) => writeln!(f, "  loads      no: {}", Harmless(reason)),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! All codes under which the host logs: what happened, and what an operator does about it. The
+//! one place for both; `host/LOG-CODES.md` is made from it.
+
+/// A code, and what stands behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// The code itself, as it stands in brackets before a message.
+    pub id: &'static str,
+    /// The level at which it is logged.
+    pub severity: Severity,
+    /// What happened.
+    pub happened: &'static str,
+    /// What to do.
+    pub action: &'static str,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Something failed that should not have.
+    Error,
+    /// Something is not as it should be.
+    Warn,
+    /// Worth knowing in ordinary operation.
+    Info,
+    /// For finding faults.
+    Debug,
+}
+
+impl Severity {
+    /// As it stands in a line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "ERROR",
+            Self::Warn => "WARN",
+            Self::Info => "INFO",
+            Self::Debug => "DEBUG",
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($name:ident = $id:literal $severity:ident $happened:literal $action:literal;)+) => {
+        $(
+            #[doc = concat!("`", $id, "`: ", $happened)]
+            pub const $name: Code = Code {
+                id: $id,
+                severity: Severity::$severity,
+                happened: $happened,
+                action: $action,
+            };
+        )+
+
+        /// All of them, in the order of the table.
+        pub const ALL: &[Code] = &[$($name),+];
+    };
+}
+
+codes! {
+    LOADED_ID_TOKEN_ISSUE = "OP0211" Info
+        "An ID token issue event listener was loaded, initialised and asked whether it is enabled. The number counts the listeners of this SPI in the order in which they are called."
+        "Nothing. With `enabled=false` the listener gets no event: see its own configuration.";
+    LOADED_ACCESS_TOKEN_ISSUE = "OP0213" Info
+        "An access token issue event listener was loaded, initialised and asked whether it is enabled."
+        "As for OP0211.";
+    LOADED_SUBJECT_AUTH_AND_CONSENT = "OP0215" Info
+        "A subject authentication and consent event listener was loaded, initialised and asked whether it is enabled."
+        "As for OP0211.";
+
+    STARTED = "OPL0001" Info
+        "The host has started; all listeners are ready."
+        "Nothing.";
+    STOPPED = "OPL0002" Info
+        "The host has stopped: its listeners were shut down in the reverse order of loading. The counts are those of the whole run."
+        "Nothing.";
+    STOP_REQUESTED = "OPL0003" Info
+        "A signal asks the host to stop: it finishes the event at hand and reads no further."
+        "Nothing.";
+
+    PLUGIN_LOADED = "OPL0101" Debug
+        "A library passed inspection and is in memory; its listeners come next."
+        "Nothing.";
+    PLUGIN_REFUSED = "OPL0102" Error
+        "A library was refused. The line names the file, what is wrong and what to do. None of its listeners gets an event."
+        "Do what the line says; with `on_failure = \"abort\"` the host does not start until then.";
+    NOT_A_PLUGIN = "OPL0103" Warn
+        "A library in the plugin directory has no metadata section, so it is not a plugin: a support library, perhaps."
+        "Nothing, or move it elsewhere. If it should be a plugin, its author has to export listeners with `export!`.";
+    LISTENER_REFUSED = "OPL0104" Error
+        "A listener could not be made: its `init` failed or panicked, or its entry in the configuration does not fit. It gets no event."
+        "Do what the line says; with `on_failure = \"abort\"` the host does not start until then.";
+    SWITCHED_OFF_BY_OPERATOR = "OPL0105" Info
+        "An entry in the configuration has `enabled = false`, so nothing is loaded for it."
+        "Nothing.";
+    IS_ENABLED_FAILED = "OPL0106" Error
+        "A listener failed or panicked when asked whether it is enabled. It counts as a listener that could not be loaded."
+        "Tell its author; leave the plugin out until then.";
+    NO_LISTENERS = "OPL0107" Warn
+        "There is no enabled listener, so events go nowhere."
+        "Put a plugin into the directory that the line names, or enable one.";
+    START_ABANDONED = "OPL0108" Error
+        "The host does not start: a listener could not be loaded, and either it is `required` or the policy is `on_failure = \"abort\"`."
+        "Mend what the lines before name, or set `on_failure = \"skip\"` under `[plugins]` to go on without what is not required.";
+    INCOMPATIBLE_IN_DETAIL = "OPL0109" Debug
+        "All that is different between a refused library's interface and the host's."
+        "For the library's author.";
+    UNKNOWN_SPI = "OPL0110" Warn
+        "A plugin exports a listener for an SPI that this host does not know. Its other listeners work."
+        "Update the host to use it.";
+
+    LISTENER_FAILED = "OPL0201" Error
+        "A listener returned an error for an event. The next listener was called all the same."
+        "See the listener's own documentation; the event's id is in the line.";
+    LISTENER_PANICKED = "OPL0202" Error
+        "A listener panicked on an event. The panic was caught; the next listener was called all the same, and this one gets later events."
+        "Tell its author, with the place that the line names.";
+    OVER_BUDGET = "OPL0203" Warn
+        "A listener took longer over an event than its budget. The provider's answer waited for it. Logged once in ten seconds at the most for each listener, with the number of calls that went over meanwhile."
+        "If it goes on: ask the author to hand work to a thread, or set another `budget_ms`.";
+    SWITCHED_OFF_AFTER_PANICS = "OPL0204" Error
+        "A listener panicked as many times in a row as `switch_off_after_panics` allows, and gets no more events until the host is restarted."
+        "Tell its author; events since then are missing from whatever it writes.";
+    SHUTDOWN_FAILED = "OPL0205" Error
+        "A listener failed or panicked when it was shut down. The others were shut down all the same."
+        "See the listener's own documentation: something may be left unfinished.";
+    SHUT_DOWN = "OPL0206" Debug
+        "A listener was shut down."
+        "Nothing.";
+
+    EVENT_REFUSED = "OPL0301" Error
+        "A line of the input is no valid event. It was not dispatched; the next line was read."
+        "Mend what sends it: the line's number, the member and what was expected are in the line.";
+    EXCHANGE_IGNORED = "OPL0302" Warn
+        "A `code_exchanged` gives no event: its code is unknown, expired, used before, or another client's."
+        "An expected thing when a code is tried twice. Many of these may mean that authorisations get lost, or that somebody tries codes.";
+    PENDING_DROPPED = "OPL0303" Warn
+        "More authorisations wait for the exchange of their code than `max_pending` allows: the one that would expire first was dropped, and its event will not come."
+        "Raise `max_pending` under `[flow]`, or send `code_exchanged` facts.";
+    INPUT_FAILED = "OPL0304" Error
+        "The input could not be read any further. What was read before was dispatched."
+        "Look at what the line names; start the host again with what is left.";
+
+    EPHEMERAL_KEY = "OPL0401" Warn
+        "No signing key is configured, so the host made one that lives until it stops. Tokens that listeners sign cannot be verified by anybody who does not ask this process for its key."
+        "Make a key with `op-listener keys generate` and name it as `keys` under `[signing]`, if listeners sign.";
+    KEY_FILE_EXPOSED = "OPL0402" Warn
+        "Other users of this machine can read the file with the signing keys."
+        "`chmod 600` it, and think of replacing the keys.";
+}

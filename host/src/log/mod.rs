@@ -1,0 +1,71 @@
+//! The host's log: what is said, under which code, and how it looks.
+//!
+//! Everything goes through `tracing`, so that whoever embeds the host sees it in a subscriber of
+//! their own. [`subscribe`] is the one that the `op-listener` command uses.
+
+pub(crate) mod bridge;
+pub mod codes;
+mod layout;
+mod subscribe;
+
+pub use codes::{Code, Severity};
+pub use subscribe::{Format, Settings, subscribe};
+
+use crate::StartError;
+use crate::feed::Totals;
+
+/// The target of the host's own lines: the logger's name in the text layout.
+pub const TARGET: &str = "MAIN";
+
+/// Logs a line under a code, at the code's level.
+///
+/// `say!(CODE, "text", …)`, or `say!(CODE, listener = name, "text", …)` for a line that is about
+/// one instance.
+macro_rules! say {
+    ($code:ident, listener = $listener:expr, $($text:tt)+) => {
+        $crate::log::emit($crate::log::codes::$code, Some($listener), format_args!($($text)+))
+    };
+    ($code:ident, $($text:tt)+) => {
+        $crate::log::emit($crate::log::codes::$code, None, format_args!($($text)+))
+    };
+}
+pub(crate) use say;
+
+/// What [`say!`] expands to.
+pub(crate) fn emit(code: Code, listener: Option<&str>, text: std::fmt::Arguments<'_>) {
+    macro_rules! at {
+        ($level:ident) => {
+            tracing::$level!(target: TARGET, code = code.id, listener, "{text}")
+        };
+    }
+    match code.severity {
+        Severity::Error => at!(error),
+        Severity::Warn => at!(warn),
+        Severity::Info => at!(info),
+        Severity::Debug => at!(debug),
+    }
+}
+
+/// Logs that the host does not start.
+pub fn start_abandoned(error: &StartError) {
+    say!(START_ABANDONED, "The host does not start: {error}");
+}
+
+/// Logs that a signal asks the host to stop.
+pub fn stop_requested() {
+    say!(STOP_REQUESTED, "Asked to stop");
+}
+
+/// Logs that the host has stopped, with the counts of its run.
+pub fn stopped(totals: &Totals) {
+    say!(
+        STOPPED,
+        "Stopped: {} events dispatched, {} facts held, {} exchanges ignored, {} lines refused; {} calls, {} failed",
+        totals.dispatched,
+        totals.held,
+        totals.ignored,
+        totals.refused,
+        totals.calls,
+        totals.failures,
+    );
+}

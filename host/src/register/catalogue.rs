@@ -1,0 +1,135 @@
+//! The plugins of a directory by their ids, each loaded when first asked for.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::ffi::{self, HostSide, Services};
+use crate::library::{
+    Inspected, LoadError, Loaded, Reason, Sealed, Trust, Verdict, discover, inspect, load,
+};
+use crate::log::{bridge, say};
+use crate::register::StartError;
+
+/// The plugins of a directory.
+pub(super) struct Catalogue {
+    /// By id.
+    plugins: BTreeMap<String, Plugin>,
+    /// The ids in the order of the files' names.
+    order: Vec<String>,
+    refused: usize,
+}
+
+enum Plugin {
+    Found(Box<Inspected>, Verdict),
+    Loaded(Loaded),
+    /// Logged by then.
+    Refused,
+}
+
+impl Catalogue {
+    /// Looks at all files of a directory. Nothing is run. What is refused is logged.
+    pub(super) fn read(dir: &Path, trust: Trust) -> Result<Self, StartError> {
+        let mut catalogue = Self {
+            plugins: BTreeMap::new(),
+            order: Vec::new(),
+            refused: 0,
+        };
+        for file in discover(dir).map_err(StartError::Discover)? {
+            if let Err(error) = catalogue.add(&file, trust) {
+                catalogue.refuse(&error);
+            }
+        }
+        Ok(catalogue)
+    }
+
+    fn add(&mut self, file: &Path, trust: Trust) -> Result<(), LoadError> {
+        let inspected = inspect(Sealed::read(file)?)?;
+        let id = inspected.metadata().id.clone();
+        if let Some(first) = self.plugins.get(&id) {
+            let first = match first {
+                Plugin::Found(first, _) => first.sealed().file(),
+                Plugin::Loaded(first) => first.file(),
+                Plugin::Refused => Path::new(""),
+            };
+            let first = first.to_owned();
+            return Err(LoadError::new(file, Reason::Duplicate { id, first }));
+        }
+        let plugin = match trust.judge(inspected.sealed()) {
+            Ok(verdict) => Plugin::Found(Box::new(inspected), verdict),
+            Err(error) => {
+                self.refuse(&error);
+                Plugin::Refused
+            }
+        };
+        self.order.push(id.clone());
+        self.plugins.insert(id, plugin);
+        Ok(())
+    }
+
+    fn refuse(&mut self, error: &LoadError) {
+        match error.reason() {
+            Reason::NotAPlugin => say!(NOT_A_PLUGIN, "{error}"),
+            reason => {
+                self.refused += 1;
+                say!(PLUGIN_REFUSED, "{error}");
+                if let Reason::Layout { detail, .. } = reason {
+                    say!(INCOMPATIBLE_IN_DETAIL, "{detail}");
+                }
+            }
+        }
+    }
+
+    /// How many libraries were refused so far.
+    pub(super) fn refused(&self) -> usize {
+        self.refused
+    }
+
+    /// The ids of all plugins, in the order of their files' names.
+    pub(super) fn ids(&self) -> &[String] {
+        &self.order
+    }
+
+    /// The plugin of that id, loaded if it was not yet. `None` if there is none; an error, logged
+    /// by then, if it was refused.
+    pub(super) fn get(&mut self, id: &str, services: &Arc<Services>) -> Option<Result<Loaded, ()>> {
+        let plugin = self.plugins.get_mut(id)?;
+        let (found, verdict) = match plugin {
+            Plugin::Loaded(loaded) => return Some(Ok(loaded.clone())),
+            Plugin::Refused => return Some(Err(())),
+            Plugin::Found(found, verdict) => (&*found, *verdict),
+        };
+        match load_and_start(found, verdict, services) {
+            Ok(loaded) => {
+                // The bytes that were read are not needed any more.
+                *plugin = Plugin::Loaded(loaded.clone());
+                Some(Ok(loaded))
+            }
+            Err(error) => {
+                *plugin = Plugin::Refused;
+                self.refuse(&error);
+                Some(Err(()))
+            }
+        }
+    }
+}
+
+fn load_and_start(
+    found: &Inspected,
+    verdict: Verdict,
+    services: &Arc<Services>,
+) -> Result<Loaded, LoadError> {
+    let loaded = load(found, verdict)?;
+    let metadata = loaded.metadata();
+    let side = HostSide::new(&metadata.id, services);
+    ffi::start(loaded.plugin(), side, bridge::most_verbose())
+        .map_err(|failure| LoadError::new(loaded.file(), Reason::Start(failure.to_string())))?;
+    say!(
+        PLUGIN_LOADED,
+        "Loaded plugin '{}' {} from {:?}",
+        metadata.id,
+        metadata.version,
+        loaded.file(),
+    );
+    Ok(loaded)
+}

@@ -1,0 +1,56 @@
+//! Why a host does not start.
+
+use std::{error, fmt};
+
+use crate::library::DiscoverError;
+use crate::signing::KeyError;
+
+/// Why a host does not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The signing keys cannot be used.
+    Keys(KeyError),
+    /// The plugin directory cannot be read.
+    Discover(DiscoverError),
+    /// Listeners were refused, each logged by then, and the policy does not let them be missing.
+    Refused {
+        /// How many libraries and listeners were refused.
+        count: usize,
+        /// The entry that is `required`, if the policy is to skip but for that.
+        required: Option<String>,
+    },
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keys(error) => error.fmt(f),
+            Self::Discover(error) => error.fmt(f),
+            Self::Refused {
+                count,
+                required: None,
+            } => write!(
+                f,
+                "{count} refused, and the policy is `on_failure = \"abort\"`: mend what is named above, or set `on_failure = \"skip\"` under `[plugins]`"
+            ),
+            Self::Refused {
+                required: Some(name),
+                ..
+            } => write!(
+                f,
+                "the listener '{name}' is required and could not be loaded: mend what is named above"
+            ),
+        }
+    }
+}
+
+impl error::Error for StartError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Keys(error) => error.source(),
+            Self::Discover(error) => error.source(),
+            Self::Refused { .. } => None,
+        }
+    }
+}
