@@ -24,7 +24,8 @@ use super::secret_key::SecretKey;
 /// grows and leaves copies behind.
 const JSON_ROOM: usize = 8 * 1024;
 
-/// The size of a new RSA key. Larger signs more slowly: 4096 bits about six times as 2048.
+/// The size of a new RSA key. Larger ones sign more slowly: 4096 bits take
+/// several times as long as 2048.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RsaSize {
     /// 2048 bits, the least that RFC 7518 section 3.3 allows.

@@ -11,8 +11,9 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::algorithm::{Algorithm, KeyKind};
-use super::error::{KeyName, KeyProblem};
+use super::error::KeyName;
 use super::key_set::{Fault, Key, KeySet, Other};
+use super::problem::KeyProblem;
 use super::public_key::{FIELD, PublicKey};
 use super::secret_key::{RsaIntegers, SecretKey};
 

@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use super::algorithm::Algorithm;
-use super::error::{KeyError, KeyName, KeyProblem, KeyWarning};
+use super::error::{KeyError, KeyName, KeyWarning};
+use super::problem::KeyProblem;
 use super::public_key::{JwkSet, PublicJwk, PublicKey};
 use super::secret_key::SecretKey;
 use super::{file, jwk, pem};

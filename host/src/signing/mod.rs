@@ -20,6 +20,7 @@ mod generate;
 mod jwk;
 mod key_set;
 mod pem;
+mod problem;
 mod public_key;
 mod secret_key;
 mod signer;
@@ -28,6 +29,7 @@ mod signer;
 mod tests;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
-pub use error::{KeyError, KeyName, KeyProblem, KeyWarning, SignError};
+pub use error::{KeyError, KeyName, KeyWarning, SignError};
 pub use generate::{PrivateJwkSet, RsaSize, UnknownRsaSize, generate};
+pub use problem::KeyProblem;
 pub use signer::{Signer, public_jwk_set};

@@ -11,8 +11,9 @@ use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
 use rustls_pki_types::pem::{Error as PemError, PemObject as _, SectionKind};
 use zeroize::Zeroizing;
 
-use super::error::{KeyName, KeyProblem};
+use super::error::KeyName;
 use super::key_set::{Fault, Key, KeySet, Other};
+use super::problem::KeyProblem;
 use super::public_key::PublicKey;
 use super::secret_key::{RsaIntegers, SecretKey};
 

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 use super::algorithm::{Algorithm, KeyKind};
-use super::error::KeyProblem;
+use super::problem::KeyProblem;
 
 /// The length of a P-256 coordinate and of an Ed25519 key, in bytes.
 pub(super) const FIELD: usize = 32;

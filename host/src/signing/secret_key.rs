@@ -10,7 +10,7 @@ use aws_lc_rs::signature::{
 };
 
 use super::algorithm::{Algorithm, KeyKind};
-use super::error::KeyProblem;
+use super::problem::KeyProblem;
 use super::public_key::{FIELD, PublicKey, p256_point};
 
 /// The longest signature, in bytes: an RSA modulus of 8192 bits.

@@ -3,6 +3,7 @@
 
 mod hostile;
 mod new_keys;
+mod pem_refusals;
 mod refusals;
 mod round_trip;
 mod vectors;
@@ -18,7 +19,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Algorithm, KeyError, Signer};
+use super::{Algorithm, KeyError, Signer, public_jwk_set};
 
 const CLAIMS: &str = r#"{"iss":"https://op.example.com", "sub":"alice",  "n":1.50e1}"#;
 
@@ -50,6 +51,33 @@ fn file_of(text: impl AsRef<[u8]>) -> TempFile {
 
 fn signer_of(text: impl AsRef<[u8]>, algorithm: Algorithm) -> Result<Signer, KeyError> {
     Signer::from_file(&file_of(text).path, algorithm).map(|(signer, _)| signer)
+}
+
+/// What [`Signer::from_file`] says of a text, without the name of the file.
+fn refusal(text: impl AsRef<[u8]>, algorithm: Algorithm) -> String {
+    let file = file_of(text);
+    let error = Signer::from_file(&file.path, algorithm).unwrap_err();
+    assert_eq!(
+        public_error(&file, &error),
+        error.to_string(),
+        "what is broken is as broken for the public set"
+    );
+    said(&file, &error)
+}
+
+fn said(file: &TempFile, error: &KeyError) -> String {
+    let text = error.to_string();
+    let start = format!("key file {}", file.path.display());
+    let rest = text.strip_prefix(&start).expect("the file is named");
+    rest.trim_start_matches([',', ':', ' ']).to_owned()
+}
+
+/// The same of [`public_jwk_set`], if it fails too.
+fn public_error(file: &TempFile, error: &KeyError) -> String {
+    match public_jwk_set(&file.path, Algorithm::Rs256) {
+        Err(public) => public.to_string(),
+        Ok(_) => error.to_string(),
+    }
 }
 
 fn json(text: &str) -> Value {

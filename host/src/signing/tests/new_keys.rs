@@ -1,7 +1,7 @@
 //! Keys that are made here.
 
 use super::*;
-use crate::signing::{RsaSize, generate, public_jwk_set};
+use crate::signing::{RsaSize, generate};
 
 #[test]
 fn a_new_key_signs_from_the_file_it_was_written_to() {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::signing::{KeyWarning, SignError, public_jwk_set};
+use crate::signing::{KeyWarning, SignError};
 
 #[test]
 fn every_algorithm_signs_what_its_public_set_verifies() {
