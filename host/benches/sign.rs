@@ -125,7 +125,7 @@ fn sign(criterion: &mut Criterion) {
         let bare = Bare::new(algorithm);
         let path = folder.path().join(algorithm.name());
         std::fs::write(&path, bare.pem()).expect("a key file");
-        let (signer, _) = Signer::from_file(&path, algorithm).expect("a signer");
+        let (signer, _) = Signer::from_file(&path, algorithm, None).expect("a signer");
         let jws = signer.sign(None, &claims).expect("a token");
         let (input, _) = jws.rsplit_once('.').expect("a signature");
         let mut room = [0; 1024];

@@ -122,10 +122,9 @@ fn signer(config: &Config) -> Result<Signer, StartError> {
             "No signing key is configured: signing with an {} key that lives until the host stops",
             signing.algorithm,
         );
-        return Signer::ephemeral(signing.algorithm).map_err(StartError::Keys);
+        return Ok(Signer::ephemeral(signing.algorithm)?);
     };
-    let (signer, warnings) = Signer::from_file(keys, signing.algorithm, signing.kid.as_deref())
-        .map_err(StartError::Keys)?;
+    let (signer, warnings) = Signer::from_file(keys, signing.algorithm, signing.kid.as_deref())?;
     for warning in warnings {
         say!(KEY_FILE_EXPOSED, "{warning}");
     }

@@ -181,7 +181,7 @@ fn summary(errors: &AbiInstabilityErrors) -> String {
         AbiInstability::Size(size) => two("size", size.expected, size.found),
         AbiInstability::Alignment(align) => two("alignment", align.expected, align.found),
         AbiInstability::FieldCountMismatch(count) => two("fields", count.expected, count.found),
-        AbiInstability::Name(name) => two("type", &name.expected, &name.found),
+        AbiInstability::Name(name) => two("type", name.expected, name.found),
         AbiInstability::UnexpectedField(field) => {
             two("field", field.expected.name(), field.found.name())
         }

@@ -10,7 +10,7 @@ use crate::signing::KeyError;
 #[non_exhaustive]
 pub enum StartError {
     /// The signing keys cannot be used.
-    Keys(KeyError),
+    Keys(Box<KeyError>),
     /// The plugin directory cannot be read.
     Discover(DiscoverError),
     /// Listeners were refused, each logged by then, and the policy does not let them be missing.
@@ -20,6 +20,12 @@ pub enum StartError {
         /// The entry that is `required`, if the policy is to skip but for that.
         required: Option<String>,
     },
+}
+
+impl From<KeyError> for StartError {
+    fn from(error: KeyError) -> Self {
+        Self::Keys(Box::new(error))
+    }
 }
 
 impl fmt::Display for StartError {

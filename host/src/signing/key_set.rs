@@ -106,14 +106,20 @@ impl KeySet {
             .filter(|key| key.fits(algorithm) && key.may_sign)
             .filter(|key| kid.is_none_or(|kid| key.kid == kid))
             .find_map(|key| Some((key.kid.clone(), key.secret.take()?)));
-        fitting.ok_or_else(|| Fault::of_file(self.why_none(algorithm)))
+        fitting.ok_or_else(|| Fault::of_file(self.why_none(algorithm, kid)))
     }
 
     /// Why none of the keys, of which there are some, signs with `algorithm`.
-    fn why_none(&self, algorithm: Algorithm) -> KeyProblem {
+    fn why_none(&self, algorithm: Algorithm, kid: Option<&str>) -> KeyProblem {
         let found = self.inventory();
         if self.keys.iter().all(|key| key.secret.is_none()) {
             KeyProblem::PublicOnly { found }
+        } else if let Some(kid) = kid {
+            KeyProblem::NoSuchKid {
+                kid: kid.to_owned(),
+                algorithm,
+                found,
+            }
         } else {
             KeyProblem::NoneFits { algorithm, found }
         }

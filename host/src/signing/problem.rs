@@ -91,6 +91,15 @@ pub enum KeyProblem {
         /// All that is in the file, and what it is.
         found: Vec<String>,
     },
+    /// No private key of the `kid` that was asked for serves the algorithm.
+    NoSuchKid {
+        /// The `kid` that was asked for.
+        kid: String,
+        /// The algorithm.
+        algorithm: Algorithm,
+        /// All that is in the file, and what it is.
+        found: Vec<String>,
+    },
     /// No key for signatures at all, private or public.
     NoneUsable {
         /// All that is in the file, and what it is.
@@ -180,6 +189,15 @@ impl fmt::Display for KeyProblem {
                 f,
                 "no private key that can sign {algorithm}, which needs type {}; here are: {}: add a key with `op-listener keys generate`, or choose another algorithm",
                 algorithm.key_kind(),
+                Listed(found)
+            ),
+            Self::NoSuchKid {
+                kid,
+                algorithm,
+                found,
+            } => write!(
+                f,
+                "no private key with kid {kid:?} that can sign {algorithm}; here are: {}: correct `kid` under `[signing]`, or leave it out",
                 Listed(found)
             ),
             Self::NoneUsable { found } => write!(

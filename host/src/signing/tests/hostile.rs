@@ -26,7 +26,7 @@ fn use_keys(text: &[u8]) {
         if let Ok(public) = set.public_jwk_set(algorithm) {
             assert_eq!(kids(&public).len(), set.keys.len());
         }
-        if set.take_signing_key(algorithm).is_ok() {
+        if set.take_signing_key(algorithm, None).is_ok() {
             let signer = signer_of(text, algorithm).unwrap();
             let jws = signer.sign(None, CLAIMS).unwrap();
             verify(&jws, signer.jwk_set()).unwrap();

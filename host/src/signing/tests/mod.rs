@@ -50,13 +50,13 @@ fn file_of(text: impl AsRef<[u8]>) -> TempFile {
 }
 
 fn signer_of(text: impl AsRef<[u8]>, algorithm: Algorithm) -> Result<Signer, KeyError> {
-    Signer::from_file(&file_of(text).path, algorithm).map(|(signer, _)| signer)
+    Signer::from_file(&file_of(text).path, algorithm, None).map(|(signer, _)| signer)
 }
 
 /// What [`Signer::from_file`] says of a text, without the name of the file.
 fn refusal(text: impl AsRef<[u8]>, algorithm: Algorithm) -> String {
     let file = file_of(text);
-    let error = Signer::from_file(&file.path, algorithm).unwrap_err();
+    let error = Signer::from_file(&file.path, algorithm, None).unwrap_err();
     assert_eq!(
         public_error(&file, &error),
         error.to_string(),

@@ -10,7 +10,7 @@ fn a_new_key_signs_from_the_file_it_was_written_to() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys.json");
         set.write_new(&path).unwrap();
-        let (signer, warnings) = Signer::from_file(&path, algorithm).unwrap();
+        let (signer, warnings) = Signer::from_file(&path, algorithm, None).unwrap();
         assert_eq!(warnings, []);
         assert_eq!(signer.kid(), set.kid());
         assert_eq!(signer.jwk_set(), set.public_jwk_set());

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::generate;
 use super::*;
 
 fn jwk_with(algorithm: Algorithm, member: &str, value: Value) -> Value {
@@ -15,7 +16,7 @@ fn jwk_with(algorithm: Algorithm, member: &str, value: Value) -> Value {
 fn a_missing_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys.json");
-    let error = Signer::from_file(&path, Algorithm::Rs256).unwrap_err();
+    let error = Signer::from_file(&path, Algorithm::Rs256, None).unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(
@@ -30,7 +31,7 @@ fn a_missing_file() {
 fn an_unreadable_file() {
     // A folder: also root, who may read any file, cannot read it as one.
     let folder = tempfile::tempdir().unwrap();
-    let error = Signer::from_file(folder.path(), Algorithm::Rs256).unwrap_err();
+    let error = Signer::from_file(folder.path(), Algorithm::Rs256, None).unwrap_err();
     let text = error.to_string();
     assert!(text.contains("cannot be read (Is a directory"), "{text}");
     assert!(text.ends_with("or correct the path"), "{text}");
@@ -171,7 +172,7 @@ fn no_key_that_fits() {
 #[test]
 fn a_set_without_keys_for_signatures() {
     let file = file_of(r#"{"keys":[]}"#);
-    let error = Signer::from_file(&file.path, Algorithm::Rs256).unwrap_err();
+    let error = Signer::from_file(&file.path, Algorithm::Rs256, None).unwrap_err();
     let wanted = "no key for signatures with RS256, PS256, ES256, EdDSA; here are: no keys at all: add one with `op-listener keys generate`";
     assert_eq!(said(&file, &error), wanted);
     let file = file_of(key_text("p384-sec1.pem"));
@@ -365,8 +366,30 @@ fn no_refusal_repeats_a_value_of_the_file() {
         secret.clone(),
     ] {
         let file = file_of(&text);
-        let error = Signer::from_file(&file.path, Algorithm::Rs256).unwrap_err();
+        let error = Signer::from_file(&file.path, Algorithm::Rs256, None).unwrap_err();
         let shown = format!("{error} {error:?}");
         assert!(!shown.contains(start), "{shown}");
     }
+}
+
+#[test]
+fn the_kid_that_is_asked_for_signs_or_none_does() {
+    let first: Value =
+        serde_json::from_str(generate(Algorithm::Es256, None).unwrap().as_private_json()).unwrap();
+    let second = generate(Algorithm::Es256, None).unwrap();
+    let mut set: Value = serde_json::from_str(second.as_private_json()).unwrap();
+    let keys = set["keys"].as_array_mut().unwrap();
+    keys.insert(0, first["keys"][0].clone());
+    let file = file_of(set.to_string());
+
+    let (signer, _) = Signer::from_file(&file.path, Algorithm::Es256, Some(second.kid())).unwrap();
+    assert_eq!(signer.kid(), second.kid());
+
+    let error = Signer::from_file(&file.path, Algorithm::Es256, Some("other")).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("no private key with kid \"other\" that can sign ES256"),
+        "{text}"
+    );
+    assert!(text.contains(second.kid()), "{text}");
 }

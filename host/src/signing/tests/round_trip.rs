@@ -98,7 +98,7 @@ fn every_pem_format_serves_and_is_named_by_its_thumbprint() {
         // The public half as another tool wrote it verifies what the private half signs.
         let public = public_jwk_set(key_file(public), algorithm).unwrap();
         for file in files {
-            let (signer, _) = Signer::from_file(key_file(file), algorithm).unwrap();
+            let (signer, _) = Signer::from_file(key_file(file), algorithm, None).unwrap();
             let jws = signer.sign(None, CLAIMS).unwrap();
             verify(&jws, &public).unwrap();
             assert_eq!(signer.jwk_set(), public, "{file}");
@@ -135,7 +135,7 @@ fn a_pem_of_several_keys_gives_the_one_that_fits_and_publishes_all_once() {
 #[test]
 fn jwk_and_pem_of_one_key_give_the_same_signature() {
     let signature = |file| {
-        let (signer, _) = Signer::from_file(key_file(file), Algorithm::Rs256).unwrap();
+        let (signer, _) = Signer::from_file(key_file(file), Algorithm::Rs256, None).unwrap();
         signer.sign(None, CLAIMS).unwrap()
     };
     assert_eq!(signature("rsa-2048.json"), signature("rsa-2048-pkcs8.pem"));
@@ -184,7 +184,7 @@ fn rotation_keys_are_published_and_never_a_private_member() {
     let others = [new_jwk(Algorithm::Rs256), new_jwk(Algorithm::EdDsa)];
     let keys = [&[current, next, previous], &others[..]].concat();
     let file = file_of(set_of(&keys));
-    let (signer, _) = Signer::from_file(&file.path, Algorithm::Es256).unwrap();
+    let (signer, _) = Signer::from_file(&file.path, Algorithm::Es256, None).unwrap();
     assert_eq!(signer.kid(), keys[0]["kid"]);
     let set = public_jwk_set(&file.path, Algorithm::Es256).unwrap();
     assert_eq!(set, signer.jwk_set());
@@ -249,7 +249,7 @@ fn many_threads_sign_with_one_signer() {
 fn debug_output_shows_no_key_material() {
     let set = crate::signing::generate(Algorithm::Rs256, None).unwrap();
     let file = file_of(set.as_private_json());
-    let (signer, _) = Signer::from_file(&file.path, Algorithm::Rs256).unwrap();
+    let (signer, _) = Signer::from_file(&file.path, Algorithm::Rs256, None).unwrap();
     let shown = format!("{signer:?} {set:?}");
     assert!(shown.contains(set.kid()));
     let jwk = json(set.as_private_json())["keys"][0].clone();
@@ -265,7 +265,7 @@ fn a_private_key_that_others_may_read_or_change_is_a_warning() {
     let warnings = |text: &str, mode| {
         let file = file_of(text);
         std::fs::set_permissions(&file.path, std::fs::Permissions::from_mode(mode)).unwrap();
-        let (_, warnings) = Signer::from_file(&file.path, Algorithm::EdDsa).unwrap();
+        let (_, warnings) = Signer::from_file(&file.path, Algorithm::EdDsa, None).unwrap();
         let path = file.path.clone();
         (warnings, path)
     };

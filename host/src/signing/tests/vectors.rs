@@ -9,7 +9,7 @@ use crate::signing::secret_key::MAX_SIGNATURE;
 /// fewer members than a [`Signer`] writes.
 fn raw_signature(file: &TempFile, algorithm: Algorithm, input: &str) -> String {
     let (set, _) = KeySet::read(&file.path).unwrap();
-    let Ok((_, key)) = set.take_signing_key(algorithm) else {
+    let Ok((_, key)) = set.take_signing_key(algorithm, None) else {
         panic!("the key fits");
     };
     let mut signature = [0; MAX_SIGNATURE];
