@@ -288,7 +288,7 @@ impl fmt::Display for Problem {
             Self::NotOneOf { what, found } => write!(f, "{what} cannot be {}", quoted(found)),
             Self::Empty(what) => write!(f, "{what} must not be empty"),
             Self::Repeated(what) => write!(f, "{} stands here twice", quoted(what)),
-            Self::Issuer(error) => write!(f, "`issuer` is not an issuer: {error}"),
+            Self::Issuer(error) => write!(f, "`issuer` is not an issuer: it {error}"),
             Self::LogFilter(message) | Self::ListenerSetting(message) | Self::Found(message) => {
                 f.write_str(message)
             }

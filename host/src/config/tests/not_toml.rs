@@ -210,7 +210,7 @@ name = "audit-log"
 plugin = "sqs"
 "#,
     );
-    let expected = r#"op.toml:2:10: `issuer` is not an issuer: it does not begin with `https://`
+    let expected = r#"op.toml:2:10: `issuer` is not an issuer: it is not absolute
   |
 2 | issuer = "op.example.com"
   |          ^^^^^^^^^^^^^^^^

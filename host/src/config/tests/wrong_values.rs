@@ -244,7 +244,7 @@ fn an_issuer_that_is_none_says_why() {
         r#"issuer = "http://op.example.com"
 "#,
     );
-    let expected = r#"op.toml:1:10: `issuer` is not an issuer: `http://` is only for `localhost`, `127.0.0.1` and `[::1]`, elsewhere it is `https://`
+    let expected = r#"op.toml:1:10: `issuer` is not an issuer: it is http for a host other than this machine
   |
 1 | issuer = "http://op.example.com"
   |          ^^^^^^^^^^^^^^^^^^^^^^^
