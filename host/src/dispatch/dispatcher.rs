@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use super::registered::{AtHand, Registered};
 use crate::Spi;
 use crate::event::Event;
-use crate::ffi::event_for_listeners;
+use crate::ffi::{Round, event_for_listeners};
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,10 +107,11 @@ impl Dispatcher {
 }
 
 fn walk(listeners: &[Arc<Registered>], event: &AtHand<'_>) -> Dispatched {
+    let mut round = Round::begin();
     let mut dispatched = Dispatched::default();
     for listener in listeners {
         if listener.wants(event) {
-            let well = listener.call(event);
+            let well = listener.call(&mut round, event);
             dispatched.calls += 1;
             dispatched.failures += u32::from(!well);
         }
@@ -120,11 +121,12 @@ fn walk(listeners: &[Arc<Registered>], event: &AtHand<'_>) -> Dispatched {
 
 /// Reads the clock once before the first call and once after each.
 fn walk_measuring(listeners: &[Arc<Registered>], event: &AtHand<'_>) -> Dispatched {
+    let mut round = Round::begin();
     let mut dispatched = Dispatched::default();
     let mut begin = Instant::now();
     for listener in listeners {
         if listener.wants(event) {
-            let well = listener.call(event);
+            let well = listener.call(&mut round, event);
             let end = Instant::now();
             listener.took(event, begin, end);
             begin = end;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::budget::Budget;
 use super::stats::{Stats, StatsSnapshot};
 use crate::Spi;
-use crate::ffi::{Failure, FailureKind, Instance};
+use crate::ffi::{Failure, FailureKind, Instance, Round};
 use crate::log::say;
 
 /// How a listener is to be treated.
@@ -108,8 +108,8 @@ impl Registered {
 
     /// Calls the listener. Says whether the call ended well.
     #[inline]
-    pub(super) fn call(&self, event: &AtHand<'_>) -> bool {
-        match self.instance.on_event(event.crossing) {
+    pub(super) fn call(&self, round: &mut Round, event: &AtHand<'_>) -> bool {
+        match round.call(&self.instance, event.crossing) {
             Ok(()) => {
                 if self.switch_off_after.is_some() {
                     self.panics_in_a_row.store(0, Relaxed);

@@ -32,7 +32,6 @@ const LONGEST_MESSAGE: usize = 4096;
 
 impl Failure {
     /// The outcome of a call.
-    #[inline]
     pub(super) fn check(status: Status, output: &Buffer) -> Result<(), Self> {
         if status == Status::OK {
             Ok(())
@@ -41,7 +40,12 @@ impl Failure {
         }
     }
 
+    /// Why a call failed that did; leaves the output empty for the next one.
     #[cold]
+    pub(super) fn take(status: Status, output: &mut Buffer) -> Self {
+        Self::read(status, &std::mem::replace(output, Buffer::EMPTY))
+    }
+
     fn read(status: Status, output: &Buffer) -> Self {
         let kind = match status {
             Status::PANIC => FailureKind::Panic,

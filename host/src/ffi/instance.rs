@@ -3,7 +3,37 @@
 use op_listener_abi::{Buffer, Event, ListenerRef, Object, Status};
 
 use super::calls::Failure;
-use super::services::{HostSide, lossy};
+use super::services::{HostSide, Turn, lossy};
+
+/// Hands one event to several instances in a row. What the calls need is set up once.
+pub(crate) struct Round {
+    turn: Turn,
+    /// Empty but behind a call that failed.
+    output: Buffer,
+}
+
+impl Round {
+    #[inline]
+    pub(crate) fn begin() -> Self {
+        Self {
+            turn: Turn::begin(),
+            output: Buffer::EMPTY,
+        }
+    }
+
+    /// Hands the event to an instance.
+    #[inline]
+    pub(crate) fn call(&mut self, instance: &Instance, event: &Event<'_>) -> Result<(), Failure> {
+        self.turn.is_of(instance.side);
+        // SAFETY: the object came from `init` of the same table and is released in the drop of the
+        // instance alone; event and output are lent for the call.
+        let status = unsafe { (instance.on_event)(instance.object, event, &mut self.output) };
+        if status == Status::OK {
+            return Ok(());
+        }
+        Err(Failure::take(status, &mut self.output))
+    }
+}
 
 type OnEvent = unsafe extern "C" fn(Object, &Event<'_>, &mut Buffer) -> Status;
 
@@ -66,17 +96,6 @@ impl Instance {
         });
         Failure::check(status, &output)?;
         Ok(enabled != 0)
-    }
-
-    /// Hands over an event.
-    #[inline]
-    pub(crate) fn on_event(&self, event: &Event<'_>) -> Result<(), Failure> {
-        let mut output = Buffer::EMPTY;
-        let status = self.side.calling(|| {
-            // SAFETY: as in `is_enabled`; the event is lent for the call.
-            unsafe { (self.on_event)(self.object, event, &mut output) }
-        });
-        Failure::check(status, &output)
     }
 
     /// Tells the instance that no more events come. The caller sees to it that none does.

@@ -8,7 +8,7 @@ mod services;
 
 pub(crate) use calls::{Failure, FailureKind};
 pub(crate) use calls::{event_for_listeners, start};
-pub(crate) use instance::Instance;
+pub(crate) use instance::{Instance, Round};
 pub(crate) use services::{HostSide, Services};
 
 use op_listener_abi::spi;

@@ -35,6 +35,37 @@ thread_local! {
     static CALLED: Cell<Option<&'static HostSide>> = const { Cell::new(None) };
 }
 
+/// Calls under way on this thread. Ends with the drop.
+pub(super) struct Turn {
+    before: Option<&'static HostSide>,
+}
+
+impl Turn {
+    #[inline]
+    pub(super) fn begin() -> Self {
+        Self {
+            before: CALLED.get(),
+        }
+    }
+
+    /// The next call is of this instance.
+    #[inline]
+    #[expect(
+        clippy::unused_self,
+        reason = "there is a turn, so there is an end to it"
+    )]
+    pub(super) fn is_of(&self, side: &'static HostSide) {
+        CALLED.set(Some(side));
+    }
+}
+
+impl Drop for Turn {
+    #[inline]
+    fn drop(&mut self) {
+        CALLED.set(self.before);
+    }
+}
+
 impl HostSide {
     pub(crate) fn new(name: &str, services: &Arc<Services>) -> &'static Self {
         Box::leak(Box::new(Self {
@@ -61,12 +92,10 @@ impl HostSide {
     }
 
     /// Runs a call of this instance.
-    #[inline]
     pub(super) fn calling<T>(&'static self, call: impl FnOnce() -> T) -> T {
-        let before = CALLED.replace(Some(self));
-        let result = call();
-        CALLED.set(before);
-        result
+        let turn = Turn::begin();
+        turn.is_of(self);
+        call()
     }
 
     /// # Safety

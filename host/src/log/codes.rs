@@ -147,3 +147,54 @@ codes! {
         "Other users of this machine can read the file with the signing keys."
         "`chmod 600` it, and think of replacing the keys.";
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::fmt::Write as _;
+    use std::path::Path;
+
+    use super::*;
+
+    /// The table for operators.
+    fn document() -> String {
+        let mut text = String::from(
+            "# Log codes\n\n\
+             Every line that an operator may want to alert on has a code in brackets before its \
+             message (in the JSON layout: the member `code`). `OP…` are those of the system whose \
+             listener interfaces this host re-creates; `OPL…` are this host's own. Lines that a \
+             listener writes stand behind the name of its instance instead.\n\n\
+             | code | level | what happened | what to do |\n| --- | --- | --- | --- |\n",
+        );
+        for code in ALL {
+            let Code {
+                id,
+                severity,
+                happened,
+                action,
+            } = code;
+            let level = severity.name();
+            writeln!(text, "| `{id}` | {level} | {happened} | {action} |").unwrap();
+        }
+        text
+    }
+
+    #[test]
+    fn the_document_for_operators_is_that_of_the_table() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("LOG-CODES.md");
+        if std::env::var_os("UPDATE_LOG_CODES").is_some() {
+            std::fs::write(&path, document()).unwrap();
+        }
+        assert_eq!(
+            std::fs::read_to_string(path).unwrap(),
+            document(),
+            "run again with UPDATE_LOG_CODES=1"
+        );
+    }
+
+    #[test]
+    fn no_two_things_have_one_code() {
+        let ids: HashSet<_> = ALL.iter().map(|code| code.id).collect();
+        assert_eq!(ids.len(), ALL.len());
+    }
+}
