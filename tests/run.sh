@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# All tests of the project: formatting, lints, documentation, unit and end-to-end tests, and the
+# lists that dependencies are held to. What is missing is installed below target/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Also what listeners and tools built by the tests use.
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+tools=$PWD/target/tools
+deny_version=0.20.2
+
+say() { printf '\n== %s\n' "$*"; }
+
+say "formatting"
+cargo fmt --all -- --check
+
+say "lints"
+cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+
+say "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --locked
+
+say "tests"
+cargo test --workspace --all-features --locked
+
+say "dependencies"
+export PATH=$tools/bin:$PATH
+if ! cargo deny --version 2>/dev/null | grep -qx "cargo-deny $deny_version"; then
+    cargo install cargo-deny --version "=$deny_version" --locked --root "$tools"
+fi
+cargo deny check bans licenses sources
+
+say "all passed"
