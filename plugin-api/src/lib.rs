@@ -14,6 +14,8 @@ mod metadata;
 mod object;
 pub mod set;
 mod signer;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use context::EventContext;
 pub use error::Error;

@@ -253,11 +253,9 @@ fn refuse_tokens(path: &str, name: &str, value: &Value) -> Result<(), Error> {
         Value::Array(items) => items
             .iter()
             .try_for_each(|value| refuse_tokens(path, name, value)),
-        Value::String(text) if TOKEN_NAMES.contains(&name) || holds_token(text) => {
-            Err(Error::new(format_args!(
-                "`{path}` in the payload of a SET holds a token: leave it out"
-            )))
-        }
+        Value::String(text) if TOKEN_NAMES.contains(&name) || holds_token(text) => Err(Error::new(
+            format_args!("`{path}` in the payload of a SET holds a token: leave it out"),
+        )),
         _ => Ok(()),
     }
 }

@@ -5,6 +5,8 @@
 
 #![allow(unsafe_code, reason = "the boundary")]
 
+#[cfg(feature = "testing")]
+pub(crate) mod drive;
 mod guard;
 mod host;
 mod lent;
