@@ -1,5 +1,7 @@
 //! What comes with every event.
 
+use std::fmt;
+
 use crate::JsonObject;
 use crate::ffi::{HostLink, Lent};
 use crate::signer::JwtSigner;
@@ -35,5 +37,13 @@ impl<'a> EventContext<'a> {
     /// Signs with the provider's key.
     pub fn jwt_signer(&self) -> JwtSigner<'a> {
         JwtSigner::new(self.host, self.lent.issuer())
+    }
+}
+
+impl fmt::Debug for EventContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventContext")
+            .field("issuer", &self.issuer())
+            .finish_non_exhaustive()
     }
 }

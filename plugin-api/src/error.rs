@@ -4,8 +4,9 @@ use std::fmt;
 
 /// Why a listener could not do what it was asked to.
 ///
-/// Any error type converts with `?`, with its sources kept. Like most such catch-all types it does
-/// not implement [`std::error::Error`] itself.
+/// Any error type converts with `?`: the messages of its sources are joined to its own. Like most
+/// such catch-all types it does not implement [`std::error::Error`] itself. A boxed error is no
+/// error type: `.map_err(|error| Error::from(&*error))`.
 ///
 /// ```
 /// use op_listener_api::Error;

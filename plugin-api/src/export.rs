@@ -47,22 +47,39 @@
 /// # fn main() {}
 /// ```
 ///
+/// SPIs are written by their bare names. Types may be written as any path, with type arguments;
+/// what is written becomes the `class` that `op-listener list` shows, made absolute for paths that
+/// begin with `crate`, `self` or `super` and for types of the module in which `export!` stands. So
+/// a type that was brought in with `use` is best written with its full path: `crate::sinks::Meter`.
+///
 /// The crate must be a `cdylib` (`[lib] crate-type = ["cdylib"]`) and must unwind on panic, which
-/// is the default: a host refuses a library built with `panic = "abort"`.
+/// is the default: a host refuses a library built with `panic = "abort"`. There is one `export!`
+/// in a crate; a second one is a "symbol is already defined" error.
 #[macro_export]
 macro_rules! export {
     ($($spi:ident for $listener:ty),+ $(,)?) => {
-        $crate::export! {
-            id = ::core::env!("CARGO_PKG_NAME");
-            $($spi for $listener),+
-        }
+        $crate::__export! { ; $($spi for $listener),+ }
     };
-    ($($setting:ident = $value:expr),+ ; $($spi:ident for $listener:ty),+ $(,)?) => {
+    ($($setting:ident = $value:expr),+ $(,)? ; $($spi:ident for $listener:ty),+ $(,)?) => {
+        $crate::__export! { $($setting = $value),+ ; $($spi for $listener),+ }
+    };
+    ($($other:tt)*) => {
+        ::core::compile_error!(
+            "`export!` takes `Spi for Type`, separated by commas, where `Spi` is the bare name of \
+             an SPI trait; settings such as `id = \"…\"` stand before them and end with a semicolon"
+        );
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export {
+    ($($setting:ident = $value:expr),* ; $($spi:ident for $listener:ty),+) => {
         const _: () = {
             #[allow(unused_mut, reason = "where there is no setting to make")]
             const METADATA: $crate::__private::Metadata = {
                 let mut metadata = $crate::__private::Metadata {
-                    id: ::core::env!("CARGO_PKG_NAME"),
+                    id: $crate::__private::plugin_id(::core::env!("CARGO_PKG_NAME")),
                     version: ::core::env!("CARGO_PKG_VERSION"),
                     vendor: ::core::env!("CARGO_PKG_AUTHORS"),
                     license: ::core::env!("CARGO_PKG_LICENSE"),
@@ -75,8 +92,8 @@ macro_rules! export {
                         ::core::stringify!($listener),
                     )),+],
                 };
-                $($crate::__setting!(metadata, $setting, $value);)+
-                metadata
+                $($crate::__setting!(metadata, $setting, $value);)*
+                metadata.checked()
             };
 
             #[used]
@@ -88,20 +105,16 @@ macro_rules! export {
             )]
             static SECTION: [u8; METADATA.length()] = METADATA.render();
 
-            static LISTENERS: &[$crate::__private::ListenerRef] =
-                &[$($crate::__listener!($spi, $listener)),+];
+            struct Library;
 
-            fn plugin() -> $crate::__private::PluginRef {
-                $crate::__private::plugin(LISTENERS)
-            }
-
-            extern "C" fn constructor() -> $crate::__private::RootModuleResult {
-                $crate::__private::construct(plugin)
+            impl $crate::__private::Library for Library {
+                const LISTENERS: &'static [$crate::__private::ListenerRef] =
+                    &[$($crate::__listener!($spi, $listener)),+];
             }
 
             #[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
             pub static HEADER: $crate::__private::LibHeader =
-                $crate::__private::header(constructor);
+                $crate::__private::header::<Library>();
         };
     };
 }

@@ -1,5 +1,6 @@
 //! What a listener gets when it is made.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -117,5 +118,14 @@ impl<'a> InitContext<'a> {
     /// enough.
     pub fn logger(&self) -> Logger {
         Logger::new(self.host)
+    }
+}
+
+/// Names the instance; its configuration may hold secrets, and is left out.
+impl fmt::Debug for InitContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InitContext")
+            .field("name", &self.name())
+            .finish_non_exhaustive()
     }
 }

@@ -14,6 +14,8 @@ mod metadata;
 mod object;
 pub mod set;
 mod signer;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use context::EventContext;
 pub use error::Error;
@@ -33,13 +35,13 @@ pub use signer::{JwtSigner, OwnedJwtSigner};
 /// What the expansion of [`export!`] names. No part of the public interface.
 #[doc(hidden)]
 pub mod __private {
-    pub use abi_stable::library::{LibHeader, RootModuleResult};
-    pub use op_listener_abi::{ListenerRef, PluginRef};
+    pub use abi_stable::library::LibHeader;
+    pub use op_listener_abi::ListenerRef;
 
     pub use crate::ffi::{
-        access_token_issue, construct, header, id_token_issue, plugin, subject_auth_and_consent,
+        Library, access_token_issue, header, id_token_issue, subject_auth_and_consent,
     };
-    pub use crate::metadata::Metadata;
+    pub use crate::metadata::{Metadata, plugin_id};
 
     /// The lowest interface version that this crate's code needs of a host.
     pub const LOWEST_INTERFACE: &str = "1.0";

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -111,11 +112,12 @@ impl<'a> JsonObject<'a> {
         Ok(serde_json::from_str(self.text)?)
     }
 
-    /// The whole object as `serde_json` holds it.
+    /// The whole object as `serde_json` holds it: integers beyond 64 bits lose digits.
     ///
     /// # Errors
     ///
-    /// A number in it is too large for a double. [`JsonObject::iter`] has no such limit.
+    /// A number in it is too large for a double, or it is nested deeper than 127 levels.
+    /// [`JsonObject::iter`] has no such limits.
     pub fn to_map(&self) -> Result<Map<String, Value>, Error> {
         self.to()
     }
@@ -123,6 +125,14 @@ impl<'a> JsonObject<'a> {
     /// The members in the order in which they came, each name once.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
         self.members().iter().map(|(name, value)| (&**name, *value))
+    }
+}
+
+/// As an object of the same members, each name once, with their values' very text. For `serde_json`
+/// alone, as [`RawValue`] is; so that a claims set can be signed or written as it came.
+impl Serialize for JsonObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
     }
 }
 

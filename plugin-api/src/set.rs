@@ -1,5 +1,6 @@
 //! Security Event Tokens (RFC 8417) in the profile of the OpenID Shared Signals Framework 1.0.
 
+use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -97,6 +98,7 @@ pub enum SubjectIdentifier {
 pub struct SetBuilder<'e> {
     signer: JwtSigner<'static>,
     lent: Lent<'e>,
+    jti: String,
     event_type: String,
     subject: SubjectIdentifier,
     audience: Vec<String>,
@@ -115,6 +117,7 @@ impl<'e> SetBuilder<'e> {
         Self {
             signer,
             lent,
+            jti: lent.id().to_owned(),
             event_type: facts.event_type.to_owned(),
             subject,
             audience: Vec::new(),
@@ -136,6 +139,14 @@ impl<'e> SetBuilder<'e> {
         self
     }
 
+    /// Sets `jti`, in place of the event's id. A second SET of one event that says something else,
+    /// or to somebody else, needs one of its own: a `jti` is unique (RFC 8417 section 2.2).
+    #[must_use]
+    pub fn jti(mut self, jti: impl Into<String>) -> Self {
+        self.jti = jti.into();
+        self
+    }
+
     /// Sets the URI of the event type, in place of this crate's own for the kind of event.
     #[must_use]
     pub fn event_type(mut self, uri: impl Into<String>) -> Self {
@@ -150,7 +161,8 @@ impl<'e> SetBuilder<'e> {
         self
     }
 
-    /// Copies those of the token's claims that it has into the payload's member `claims`.
+    /// Copies those of the named claims that the token has into the payload's member `claims`.
+    /// Integers beyond 64 bits lose digits.
     ///
     /// # Errors
     ///
@@ -171,8 +183,18 @@ impl<'e> SetBuilder<'e> {
     ///
     /// # Errors
     ///
-    /// There is a token in the payload: a member by the name of one, or a value that reads as one.
+    /// There is a token in the payload: a member by the name of one, or a value that holds a JWT.
+    /// Or the event type is no URI, or `jti` is empty.
     pub fn claims_set(&self) -> Result<Map<String, Value>, Error> {
+        if !is_uri(&self.event_type) {
+            return Err(Error::new(format_args!(
+                "the event type `{}` is no absolute URI (RFC 8417 section 2.2)",
+                self.event_type
+            )));
+        }
+        if self.jti.is_empty() {
+            return Err(Error::new("the `jti` of a SET must not be empty"));
+        }
         for (name, value) in &self.payload {
             refuse_tokens(name, name, value)?;
         }
@@ -181,7 +203,7 @@ impl<'e> SetBuilder<'e> {
         let mut set = Map::new();
         set.insert("iss".to_owned(), lent.issuer().into());
         set.insert("iat".to_owned(), now.as_secs().into());
-        set.insert("jti".to_owned(), lent.id().into());
+        set.insert("jti".to_owned(), self.jti.as_str().into());
         if let Some(txn) = lent.txn() {
             set.insert("txn".to_owned(), txn.into());
         }
@@ -231,20 +253,48 @@ fn refuse_tokens(path: &str, name: &str, value: &Value) -> Result<(), Error> {
         Value::Array(items) => items
             .iter()
             .try_for_each(|value| refuse_tokens(path, name, value)),
-        Value::String(text) if TOKEN_NAMES.contains(&name) || reads_as_token(text) => {
-            Err(Error::new(format_args!(
-                "`{path}` in the payload of a SET holds a token: leave it out"
-            )))
-        }
+        Value::String(text) if TOKEN_NAMES.contains(&name) || holds_token(text) => Err(Error::new(
+            format_args!("`{path}` in the payload of a SET holds a token: leave it out"),
+        )),
         _ => Ok(()),
     }
 }
 
+/// Whether a word of the text is a token, as in `Bearer …`.
+fn holds_token(text: &str) -> bool {
+    text.split_ascii_whitespace().any(reads_as_token)
+}
+
 /// A compact JWS or JWE: three or five parts of base64url, the first of which begins as the
-/// encoding of `{"` does.
+/// encoding of a JSON object does: `{` and then `"`, a space or a line end.
 fn reads_as_token(text: &str) -> bool {
     let base64url = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    text.starts_with("eyJ")
+    ["eyJ", "eyA", "ewo", "ew0", "ewk"]
+        .iter()
+        .any(|start| text.starts_with(start))
         && matches!(text.split('.').count(), 3 | 5)
         && text.bytes().all(|byte| base64url(byte) || byte == b'.')
+}
+
+/// An absolute URI by its outside (RFC 3986 section 3): a scheme, a colon, and something after it,
+/// all of visible ASCII.
+fn is_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return false;
+    };
+    scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+        && !rest.is_empty()
+        && rest.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+impl fmt::Debug for SetBuilder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SetBuilder")
+            .field("jti", &self.jti)
+            .field("event_type", &self.event_type)
+            .finish_non_exhaustive()
+    }
 }

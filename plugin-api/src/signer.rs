@@ -41,7 +41,7 @@ impl<'a> JwtSigner<'a> {
     ///
     /// The claims do not serialise to a JSON object, or the host cannot sign, such as after this
     /// listener was shut down.
-    pub fn sign(&self, claims: &impl Serialize) -> Result<String, Error> {
+    pub fn sign(&self, claims: &(impl Serialize + ?Sized)) -> Result<String, Error> {
         self.sign_with_type("JWT", claims)
     }
 
@@ -50,8 +50,17 @@ impl<'a> JwtSigner<'a> {
     /// # Errors
     ///
     /// As for [`JwtSigner::sign`].
-    pub fn sign_with_type(&self, typ: &str, claims: &impl Serialize) -> Result<String, Error> {
+    pub fn sign_with_type(
+        &self,
+        typ: &str,
+        claims: &(impl Serialize + ?Sized),
+    ) -> Result<String, Error> {
         let claims = serde_json::value::to_raw_value(claims)?;
+        if !claims.get().starts_with('{') {
+            return Err(Error::new(
+                "a claims set is a JSON object (RFC 7519 section 4): sign a map or a struct",
+            ));
+        }
         let request = serde_json::to_string(&SignRequest {
             typ,
             claims: &claims,

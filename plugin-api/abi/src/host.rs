@@ -24,6 +24,11 @@ pub mod level {
     pub const TRACE: u32 = 5;
 }
 
+/// The target of a record that tells of a panic, logged as the panic begins. Inside a call the
+/// host also gets [`Status::PANIC`], and may answer 0 to `log_enabled` for this target while it is
+/// calling into the library on that thread; on a thread of the listener's own the record is all.
+pub const PANIC_TARGET: &str = "panic";
+
 /// One record for the host's log, lent for the length of the call. This type never changes.
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy)]
@@ -48,12 +53,13 @@ pub struct LogRecord<'a> {
 #[sabi(kind(Prefix(prefix_ref = HostTableRef)))]
 pub struct HostTable {
     /// Whether a record of that level and target would be kept: asked before one is formatted. 0
-    /// is no, all else yes.
+    /// is no, all else yes. A library may keep the answer until the next
+    /// [`request::LOG_LEVEL`](crate::request::LOG_LEVEL).
     pub log_enabled: unsafe extern "C" fn(context: *const (), level: u32, target: Text<'_>) -> u8,
     /// Logs a record.
     pub log: unsafe extern "C" fn(context: *const (), record: &LogRecord<'_>),
     /// Calls the service of that number. Input and output are as [`service`] says; where the
-    /// status is not [`Status::OK`], the output is a message.
+    /// status is not [`Status::OK`], the output is a message. The caller passes an empty buffer.
     #[sabi(last_prefix_field)]
     pub invoke: unsafe extern "C" fn(
         context: *const (),

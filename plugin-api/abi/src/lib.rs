@@ -29,7 +29,10 @@
 //! # Threads and unwinding
 //!
 //! Every function here may be called from any thread, several at a time, unless it says otherwise.
-//! None may unwind into its caller.
+//! None may unwind into its caller. All text is UTF-8, also where a listener is written in C: the
+//! host checks what comes from listeners ([`Text::checked`]), and listeners may trust the host.
+//!
+//! A buffer that is passed to be filled is empty; it is left so where there is nothing to say.
 
 #![allow(
     unsafe_code,
@@ -48,7 +51,7 @@ mod text;
 
 pub use buffer::Buffer;
 pub use event::{EVENT_SCHEMA, Event, spi};
-pub use host::{HostHandle, HostTable, HostTableRef, LogRecord, level, service};
+pub use host::{HostHandle, HostTable, HostTableRef, LogRecord, PANIC_TARGET, level, service};
 pub use plugin::{
     C_ENTRY_POINT, Listener, ListenerRef, Object, Plugin, PluginRef, Status, request,
 };

@@ -80,7 +80,7 @@ pub struct Listener {
         object: &mut Object,
         output: &mut Buffer,
     ) -> Status,
-    /// Asks whether events are wanted: sets `enabled` to 0 or 1.
+    /// Asks whether events are wanted: on success sets `enabled` to 0 or 1.
     pub is_enabled:
         unsafe extern "C" fn(object: Object, enabled: &mut u8, output: &mut Buffer) -> Status,
     /// Hands over an event.

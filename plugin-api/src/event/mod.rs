@@ -49,13 +49,35 @@ macro_rules! owned_event {
             }
         }
 
-        /// An event that owns its memory; see `event()`.
+        /// Names the event; what it says of people is left out.
+        impl std::fmt::Debug for $event<'_> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($event))
+                    .field("id", &self.id())
+                    .field("client_id", &self.client_id())
+                    .finish_non_exhaustive()
+            }
+        }
+
+        /// An event that owns its memory; see `event()`. Clones share it.
+        #[derive(Clone)]
         pub struct $owned(crate::ffi::OwnedFields);
 
         impl $owned {
+            #[cfg(feature = "testing")]
+            pub(crate) fn new(fields: crate::ffi::OwnedFields) -> Self {
+                Self(fields)
+            }
+
             /// The event.
             pub fn event(&self) -> $event<'_> {
                 $event::new(self.0.lend())
+            }
+        }
+
+        impl std::fmt::Debug for $owned {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.event().fmt(f)
             }
         }
     };

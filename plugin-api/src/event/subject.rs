@@ -55,8 +55,8 @@ impl<'a> SubjectAuthAndConsentEvent<'a> {
     /// The subject's session. Absent where the provider sent none, and where it expired before the
     /// event was due.
     pub fn session(&self) -> Option<Session<'a>> {
-        let session = self.fields.more.raw("session")?;
-        Some(Session::new(session.get()))
+        let session = self.fields.more.raw("session")?.get();
+        session.starts_with('{').then(|| Session::new(session))
     }
 }
 

@@ -6,11 +6,18 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 
 use op_listener_abi::{Buffer, Status};
 
+use super::log;
 use crate::Error;
 
 thread_local! {
-    /// Where the panic under way on this thread began.
-    static PLACE: Cell<Option<String>> = const { Cell::new(None) };
+    /// The last panic that began on this thread.
+    static LAST: Cell<Option<Began>> = const { Cell::new(None) };
+}
+
+/// How a panic began.
+struct Began {
+    message: String,
+    place: String,
 }
 
 /// Runs `call`, and turns an error or a panic into a status with a message.
@@ -35,17 +42,16 @@ fn failed(output: &mut Buffer, error: &Error) -> Status {
     }
 }
 
+/// Nothing here may panic: no guard stands around it any more.
 #[cold]
 fn panicked(output: &mut Buffer, payload: Box<dyn Any + Send>) -> Status {
-    let message = if let Some(message) = payload.downcast_ref::<&str>() {
-        message
-    } else if let Some(message) = payload.downcast_ref::<String>() {
-        message
-    } else {
-        "(the panic carries no text)"
-    };
-    *output = match PLACE.take() {
-        Some(place) => format!("{message}, at {place}").into(),
+    let message = text(&*payload);
+    // The place belongs to this panic only where the message does: one that was carried over from
+    // another thread with `resume_unwind` began elsewhere, and no hook heard of it here.
+    // Thread-locals are gone while a thread winds down; then there is no place.
+    let began = LAST.try_with(Cell::take).ok().flatten();
+    *output = match began.filter(|began| began.message == message) {
+        Some(began) => format!("{message}, at {}", began.place).into(),
         None => message.to_owned().into(),
     };
     // A payload may itself panic when it is dropped; then it is left where it is.
@@ -55,10 +61,29 @@ fn panicked(output: &mut Buffer, payload: Box<dyn Any + Send>) -> Status {
     Status::PANIC
 }
 
-/// Makes panics in this library remember their place in place of printing it: the host logs it
-/// with the message.
-pub(super) fn remember_places() {
-    panic::set_hook(Box::new(|info: &PanicHookInfo<'_>| {
-        PLACE.set(info.location().map(ToString::to_string));
-    }));
+fn text(payload: &(dyn Any + Send)) -> &str {
+    if let Some(message) = payload.downcast_ref::<&str>() {
+        message
+    } else if let Some(message) = payload.downcast_ref::<String>() {
+        message
+    } else {
+        "(the panic carries no text)"
+    }
+}
+
+/// Makes panics in this library go to the host's log in place of the process's standard error.
+pub(super) fn report_panics() {
+    panic::set_hook(Box::new(report));
+}
+
+/// Reports a panic as it begins. Inside a call the guard also tells the host, with the status; but
+/// on a thread of the listener's own nobody else would.
+fn report(info: &PanicHookInfo<'_>) {
+    let message = text(info.payload()).to_owned();
+    let (place, file, line) = match info.location() {
+        Some(place) => (place.to_string(), Some(place.file()), place.line()),
+        None => ("an unknown place".to_owned(), None, 0),
+    };
+    log::panic_began(&format!("panicked: {message}, at {place}"), file, line);
+    let _ = LAST.try_with(|last| last.set(Some(Began { message, place })));
 }

@@ -39,6 +39,9 @@ impl HostLink {
                 "this host does not have that service: update the host",
             )),
             Status::CLOSED => Err(Error::new("the host has shut this listener down")),
+            Status(number) if text.is_empty() => Err(Error::new(format_args!(
+                "the host refused without a reason (status {number})"
+            ))),
             _ => Err(Error::new(text)),
         }
     }

@@ -1,5 +1,7 @@
 //! Events as the host lends them, and copies of them.
 
+use std::sync::Arc;
+
 use op_listener_abi::{Event, Text};
 
 /// An event lent by the host for `'a`.
@@ -52,11 +54,13 @@ impl<'a> Lent<'a> {
 }
 
 /// An event that owns its texts.
+#[derive(Clone)]
 pub(crate) struct OwnedFields {
     /// Refers to `texts`, so must not get out with this lifetime.
     event: Event<'static>,
-    /// Never touched after `event` was made: the boxed bytes stay where they are when this moves.
-    _texts: Box<str>,
+    /// Not a `Box`, which claims to be the only way to its bytes whenever it moves: `event` would
+    /// not be allowed to read them any more.
+    _texts: Arc<str>,
 }
 
 impl OwnedFields {
@@ -71,16 +75,16 @@ impl OwnedFields {
             lent.client(),
             lent.more(),
         ];
-        let texts: Box<str> = parts.iter().copied().flatten().collect::<String>().into();
-        let mut from = 0;
+        let texts: Arc<str> = parts.iter().copied().flatten().collect::<String>().into();
+        let mut rest = &*texts;
         let mut next = |part: Option<&str>| match part {
             None => Text::ABSENT,
             Some(part) => {
-                let text = &texts[from..from + part.len()];
-                from += part.len();
-                // SAFETY: extends the borrow to `'static`. The text lies in the box that the new
-                // value holds for as long as the event that refers to it, and `lend` hands it out
-                // no longer than that.
+                let (text, after) = rest.split_at(part.len());
+                rest = after;
+                // SAFETY: extends the borrow to `'static`. The text lies in the allocation that
+                // the new value and its clones hold for as long as their events refer to it, that
+                // nobody writes to, and `lend` hands it out no longer than that.
                 Text::new(unsafe { &*std::ptr::from_ref(text) })
             }
         };

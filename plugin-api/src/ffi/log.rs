@@ -8,8 +8,8 @@ use std::fmt::{self, Write as _};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use op_listener_abi::{LogRecord, Text, level};
-use serde_json::{Map, Value};
+use op_listener_abi::{LogRecord, PANIC_TARGET, Text, level};
+use serde_json::{Map, Value, json};
 use tracing_core::field::{Field, Visit};
 use tracing_core::span::{Attributes, Id, Record};
 use tracing_core::{Event, Level, LevelFilter, Metadata, Subscriber, callsite};
@@ -37,6 +37,34 @@ pub(super) fn set_level(input: Option<&[u8]>) {
         MOST_VERBOSE.store(u32::from(digit - b'0'), Ordering::Relaxed);
         callsite::rebuild_interest_cache();
     }
+}
+
+/// Logs that a panic began on this thread. Goes to the host without `tracing`, whose subscriber may
+/// be the listener's own.
+pub(super) fn panic_began(message: &str, file: Option<&str>, line: u32) {
+    let Some(host) = speaker() else { return };
+    if MOST_VERBOSE.load(Ordering::Relaxed) < level::ERROR
+        || !host.log_enabled(level::ERROR, PANIC_TARGET)
+    {
+        return;
+    }
+    let thread = std::thread::current();
+    let fields = thread
+        .name()
+        .map(|name| json!({ "thread": name }).to_string());
+    host.log(&LogRecord {
+        level: level::ERROR,
+        line,
+        target: Text::new(PANIC_TARGET),
+        message: Text::new(message),
+        fields: Text::from_option(fields.as_deref()),
+        file: Text::from_option(file),
+    });
+}
+
+/// In whose name this thread speaks: the instance's, or else the library's.
+fn speaker() -> Option<HostLink> {
+    HostLink::speaker().or_else(|| HOST.get().copied())
 }
 
 const fn number(level: Level) -> u32 {
@@ -83,19 +111,18 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Forward {
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        // Collected first: a value's `Debug` may log in turn, which must not find the span locked.
+        let mut more = Collect::default();
+        values.record(&mut more);
         if let Some(span) = context.span(id)
             && let Some(SpanFields(fields)) = span.extensions_mut().get_mut()
         {
-            let mut more = Collect::default();
-            values.record(&mut more);
             fields.append(&mut more.fields);
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let Some(host) = HostLink::speaker().or_else(|| HOST.get().copied()) else {
-            return;
-        };
+        let Some(host) = speaker() else { return };
         let mut collected = Collect::default();
         let scope = context.event_scope(event).into_iter();
         for span in scope.flat_map(tracing_subscriber::registry::Scope::from_root) {

@@ -5,6 +5,8 @@
 
 #![allow(unsafe_code, reason = "the boundary")]
 
+#[cfg(feature = "testing")]
+pub(crate) mod drive;
 mod guard;
 mod host;
 mod lent;
@@ -14,5 +16,5 @@ mod table;
 
 pub(crate) use host::HostLink;
 pub(crate) use lent::{Lent, OwnedFields};
-pub use plugin::{construct, header, plugin};
+pub use plugin::{Library, header};
 pub use table::{access_token_issue, id_token_issue, subject_auth_and_consent};

@@ -5,24 +5,30 @@ use abi_stable::prefix_type::PrefixTypeTrait;
 use abi_stable::std_types::RSlice;
 use op_listener_abi::{Buffer, HostHandle, ListenerRef, Plugin, PluginRef, Status, Text, request};
 
-use super::guard::{guarded, remember_places};
+use super::guard::{guarded, report_panics};
 use super::{HostLink, log};
 
+/// What `export!` implements for a type of its own: the listeners of the library.
+pub trait Library: 'static {
+    /// In the order of the export.
+    const LISTENERS: &'static [ListenerRef];
+}
+
 /// The header by which the host finds and checks the table.
-pub const fn header(constructor: extern "C" fn() -> RootModuleResult) -> LibHeader {
-    // SAFETY: `export!` is the only caller, and its constructor returns a `PluginRef`.
-    unsafe { LibHeader::from_constructor::<PluginRef>(constructor, CheckTypeLayout::Yes) }
+pub const fn header<L: Library>() -> LibHeader {
+    // SAFETY: the constructor returns a `PluginRef`.
+    unsafe { LibHeader::from_constructor::<PluginRef>(constructor::<L>, CheckTypeLayout::Yes) }
 }
 
-/// Makes the root module by calling `plugin`, for a constructor that `header` takes.
-pub fn construct(plugin: fn() -> PluginRef) -> RootModuleResult {
-    abi_stable::library::__call_root_module_loader(plugin)
+/// Called by the host once. `abi_stable` catches a panic in it.
+extern "C" fn constructor<L: Library>() -> RootModuleResult {
+    abi_stable::library::__call_root_module_loader(plugin::<L>)
 }
 
-/// The table of a library with those listeners. Called once, and lives as long as the process.
-pub fn plugin(listeners: &'static [ListenerRef]) -> PluginRef {
+/// The table of a library. Lives as long as the process.
+pub(super) fn plugin<L: Library>() -> PluginRef {
     let plugin = Plugin {
-        listeners: RSlice::from_slice(listeners),
+        listeners: RSlice::from_slice(L::LISTENERS),
         start,
         invoke,
     };
@@ -31,7 +37,7 @@ pub fn plugin(listeners: &'static [ListenerRef]) -> PluginRef {
 
 unsafe extern "C" fn start(host: HostHandle, level: u32, output: &mut Buffer) -> Status {
     guarded(output, || {
-        remember_places();
+        report_panics();
         log::forward_to(HostLink::new(host), level);
         Ok(())
     })
