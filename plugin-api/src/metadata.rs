@@ -33,7 +33,7 @@ impl Metadata {
     pub const fn checked(self) -> Self {
         assert!(
             is_id(self.id),
-            "`id` must be made of ASCII letters, digits, `-`, `_` and `.`"
+            "`id` must be 1 to 64 ASCII letters, digits, `-`, `_` and `.`, the first a letter or digit"
         );
         assert!(
             is_version(self.interface),
@@ -110,7 +110,7 @@ const fn is_id(text: &str) -> bool {
         }
         index += 1;
     }
-    index > 0
+    0 < index && index <= 64 && bytes[0].is_ascii_alphanumeric()
 }
 
 const fn is_version(text: &str) -> bool {

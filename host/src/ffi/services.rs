@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use abi_stable::prefix_type::WithMetadata;
 use op_listener_abi::{
-    Buffer, HostHandle, HostTable, HostTableRef, LogRecord, Status, Text, service,
+    Buffer, HostHandle, HostTable, HostTableRef, LogRecord, PANIC_TARGET, Status, Text, service,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::log::bridge;
+use crate::log::{bridge, say};
 use crate::signing::Signer;
 
 /// What the services need. One for the whole host.
@@ -120,7 +120,12 @@ impl HostSide {
 }
 
 unsafe extern "C" fn log_enabled(_: *const (), level: u32, target: Text<'_>) -> u8 {
-    let enabled = panic::catch_unwind(|| bridge::enabled(level, &lossy(target)));
+    let enabled = panic::catch_unwind(|| {
+        let target = lossy(target);
+        // A panic in a call comes back as that call's outcome, and is told once.
+        let told_elsewhere = target == PANIC_TARGET && CALLED.get().is_some();
+        !told_elsewhere && bridge::enabled(level, &target)
+    });
     enabled.unwrap_or(false).into()
 }
 
@@ -131,6 +136,10 @@ unsafe extern "C" fn log(context: *const (), record: &LogRecord<'_>) {
         let side = unsafe { HostSide::from_context(context) };
         // A library that speaks for itself does so in the name of the instance being called.
         let speaker = CALLED.get().unwrap_or(side);
+        let message = lossy(record.message);
+        if lossy(record.target) == PANIC_TARGET {
+            return panicked_on_its_own(speaker.name(), &message, record);
+        }
         let fields = record
             .fields
             .bytes()
@@ -140,10 +149,19 @@ unsafe extern "C" fn log(context: *const (), record: &LogRecord<'_>) {
             level: record.level,
             target: &lossy(record.target),
             listener: speaker.name(),
-            message: &lossy(record.message),
+            message: &message,
             fields: fields.as_deref(),
         });
     }));
+}
+
+fn panicked_on_its_own(name: &str, message: &str, record: &LogRecord<'_>) {
+    let (file, line) = (lossy(record.file), record.line);
+    say!(
+        LISTENER_THREAD_PANICKED,
+        listener = name,
+        "A thread of listener '{name}' panicked: {message}, at {file}:{line}",
+    );
 }
 
 unsafe extern "C" fn invoke(

@@ -126,6 +126,9 @@ codes! {
     SHUT_DOWN = "OPL0206" Debug
         "A listener was shut down."
         "Nothing.";
+    LISTENER_THREAD_PANICKED = "OPL0207" Error
+        "A thread that a listener started panicked. Whatever it did for the listener is not done any more."
+        "Tell its author, with the place that the line names; restart the host if the listener needs the thread.";
 
     EVENT_REFUSED = "OPL0301" Error
         "A line of the input is no valid event. It was not dispatched; the next line was read."
