@@ -66,6 +66,13 @@ impl Place {
             let error = io::Error::new(io::ErrorKind::InvalidFilename, "its name is not UTF-8");
             return Err(LogError::io("use", path, error));
         };
+        if extension == "torn" {
+            let error = io::Error::new(
+                io::ErrorKind::InvalidFilename,
+                "names that end in `.torn` are for what a crash leaves",
+            );
+            return Err(LogError::io("use", path, error));
+        }
         let dot = if extension.is_empty() { "" } else { "." };
         Ok(Self {
             dir: dir.to_owned(),
@@ -139,24 +146,23 @@ impl Place {
 /// `None` if it is no rotated file's name.
 pub fn base_of(path: &Path) -> Option<(PathBuf, u64)> {
     let name = path.file_name()?.to_str()?;
-    // The parts are looked for from the end: the stem may have dots too. Without an extension the
-    // time comes last.
-    let (start, last) = name.rsplit_once('.')?;
-    let (start, time, extension) = if is_time(last) {
-        (start, last, "")
-    } else {
-        let (start, time) = start.rsplit_once('.')?;
-        (start, time, &name[name.len() - last.len() - 1..])
+    let with_extension = || {
+        let (name, extension) = name.rsplit_once('.')?;
+        let (stem, seq) = stem_and_seq(name)?;
+        (extension != "torn").then(|| (format!("{stem}.{extension}"), seq))
     };
+    let without = || stem_and_seq(name).map(|(stem, seq)| (stem.to_owned(), seq));
+    let (base, seq) = with_extension().or_else(without)?;
+    Some((path.with_file_name(base), seq))
+}
+
+/// Takes `audit.000000000001.20261121T190000Z` apart, from its end: the stem may have dots too.
+fn stem_and_seq(name: &str) -> Option<(&str, u64)> {
+    let (start, time) = name.rsplit_once('.')?;
     let (stem, seq) = start.rsplit_once('.')?;
     let is_number = seq.len() >= 12 && seq.bytes().all(|byte| byte.is_ascii_digit());
-    if stem.is_empty() || !is_time(time) || !is_number || extension == ".torn" {
-        return None;
-    }
-    Some((
-        path.with_file_name(format!("{stem}{extension}")),
-        seq.parse().ok()?,
-    ))
+    let is_whole = !stem.is_empty() && is_number && is_time(time);
+    is_whole.then(|| seq.parse().ok().map(|seq| (stem, seq)))?
 }
 
 /// `20261121T190000Z`, with a number behind it where a name was taken.
@@ -234,6 +240,11 @@ mod tests {
     #[test]
     fn a_place_that_cannot_be_is_refused() {
         let dir = tempfile::tempdir().unwrap();
+        let torn = Place::new(&dir.path().join("a.torn")).unwrap_err();
+        assert!(
+            torn.is_config() && torn.to_string().contains("`.torn`"),
+            "{torn}"
+        );
         let missing = Place::new(&dir.path().join("no/such.ndjson")).unwrap_err();
         assert!(missing.is_config());
         assert!(

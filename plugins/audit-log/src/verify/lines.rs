@@ -75,12 +75,11 @@ impl<'f> Lines<'f> {
             let Some(path) = self.files.get(self.file) else {
                 return Ok(None);
             };
-            let reader = match &mut self.reader {
-                Some(reader) => reader,
-                None => {
-                    let file = File::open(path).map_err(VerifyError::unreadable(path))?;
-                    self.reader.insert(BufReader::with_capacity(1 << 18, file))
-                }
+            let reader = if let Some(reader) = &mut self.reader {
+                reader
+            } else {
+                let file = File::open(path).map_err(VerifyError::unreadable(path))?;
+                self.reader.insert(BufReader::with_capacity(1 << 18, file))
             };
             self.buffer.clear();
             let read = reader.read_until(b'\n', &mut self.buffer);

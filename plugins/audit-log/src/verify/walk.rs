@@ -3,11 +3,12 @@
 //! One broken link has several explanations. The next record tells them apart: an original record
 //! names the hash of the original before it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::lines::{Line, Lines};
 use super::{FileSet, Finding, FindingKind, Report, VerifyError};
-use crate::chain::{Hash, Link};
+use crate::chain::{Hash, Link, Sealed};
+use crate::log::base_of;
 
 /// Verifies a log. `expected` are records noted earlier, somewhere safe: they must still be there,
 /// by which a cut-off end is found too.
@@ -30,7 +31,7 @@ pub fn verify(set: &FileSet, expected: &[Link]) -> Result<Report, VerifyError> {
         files: set.files.clone(),
         intact: finding.is_none(),
         records: walk.records,
-        first: walk.first.map(|(first, _)| first.link.into()),
+        first: walk.first.map(|first| first.link.into()),
         head: walk.last.map(|last| last.link.into()),
         notes: walk.notes,
         finding,
@@ -39,7 +40,7 @@ pub fn verify(set: &FileSet, expected: &[Link]) -> Result<Report, VerifyError> {
 
 struct Walk<'f> {
     lines: Lines<'f>,
-    first: Option<(Place, Hash)>,
+    first: Option<Place>,
     last: Option<Place>,
     records: u64,
     notes: Vec<String>,
@@ -50,12 +51,13 @@ struct Walk<'f> {
 #[derive(Clone, Copy)]
 struct Place {
     link: Link,
+    prev: Hash,
     file: usize,
     number: u64,
 }
 
 impl Walk<'_> {
-    fn run(&mut self, files: &[std::path::PathBuf]) -> Result<Option<Finding>, VerifyError> {
+    fn run(&mut self, files: &[PathBuf]) -> Result<Option<Finding>, VerifyError> {
         while let Some(line) = self.lines.take()? {
             if !line.ended {
                 if self.lines.peek().is_some() {
@@ -84,31 +86,40 @@ impl Walk<'_> {
         };
         let here = Place {
             link: sealed.link(),
+            prev: sealed.prev,
             file: line.file,
             number: line.number,
         };
         let Some(last) = self.last else {
-            if sealed.seq > 1 {
-                self.notes.push(format!(
-                    "the set begins with record {}: those before it are in older files, which were \
-                     deleted (`keep`) or not given",
-                    sealed.seq
-                ));
-            } else if sealed.prev != Hash::ZERO || sealed.seq == 0 {
-                let message = "the first record was rewritten: nothing comes before it, but it \
-                               names something";
-                return Ok(Some(self.at(line, FindingKind::Changed, Some(1), message)));
-            }
-            self.first = Some((here, sealed.prev));
-            self.accept(here);
-            return Ok(None);
+            return self.begin(line, here);
         };
-        let due = last.link.seq + 1;
-        if (sealed.seq, sealed.prev) == (due, last.link.hash) {
+        if (sealed.seq, sealed.prev) == (last.link.seq + 1, last.link.hash) {
             self.accept(here);
             return Ok(None);
         }
-        self.misplaced(line, sealed.link(), last, due).map(Some)
+        self.misplaced(line, here, last).map(Some)
+    }
+
+    /// The first record of the set. A rotated file's name says which record it begins with.
+    fn begin(&mut self, line: &Line, here: Place) -> Result<Option<Finding>, VerifyError> {
+        let Link { seq, .. } = here.link;
+        let named = base_of(self.lines.path(line)).map_or(seq, |(_, named)| named);
+        if named < seq {
+            return self.gap(line, here, named).map(Some);
+        }
+        if seq > 1 {
+            self.notes.push(format!(
+                "the set begins with record {seq}: those before it are in older files, which were \
+                 deleted (`keep`) or not given",
+            ));
+        } else if here.prev != Hash::ZERO || seq == 0 {
+            let message = "the first record was rewritten: nothing comes before it, but it names \
+                           something";
+            return Ok(Some(self.at(line, FindingKind::Changed, Some(1), message)));
+        }
+        self.first = Some(here);
+        self.accept(here);
+        Ok(None)
     }
 
     fn accept(&mut self, place: Place) {
@@ -119,112 +130,109 @@ impl Walk<'_> {
 
     /// A line that is no record, or does not have the hash that it says.
     fn not_original(&self, line: &Line) -> Finding {
-        let due = self.last.map(|last| last.link.seq + 1);
-        if self.next_follows(self.last.map(|last| last.link.hash)) {
+        let before = self.last.map_or(Hash::ZERO, |last| last.link.hash);
+        if self.next_follows(before) {
             let message = "this line was inserted: it is no record of the chain, which goes on \
                            with the next line";
             return self.at(line, FindingKind::Inserted, None, message);
         }
-        let seq = due.or(line.sealed.map(|sealed| sealed.seq));
-        let message = if line.sealed.is_some() {
+        let seq = match self.last {
+            Some(last) => Some(last.link.seq + 1),
+            None => self.next().map(|next| next.seq.saturating_sub(1)),
+        };
+        let what = if line.sealed.is_some() {
             "was changed: its bytes do not have the hash that it ends with"
         } else {
             "was changed: the line does not end with the hashes of a record"
         };
         let message = match seq {
-            Some(seq) => format!("record {seq} {message}"),
-            None => format!("the record {message}"),
+            Some(seq) => format!("record {seq} {what}"),
+            None => format!("the record {what}"),
         };
         self.at(line, FindingKind::Changed, seq, &message)
     }
 
     /// A whole record that does not follow the one before it.
-    fn misplaced(
-        &mut self,
-        line: &Line,
-        found: Link,
-        last: Place,
-        due: u64,
-    ) -> Result<Finding, VerifyError> {
-        if let Some((first, before_first)) = self.first
-            && before_first == found.hash
-        {
+    fn misplaced(&mut self, line: &Line, here: Place, last: Place) -> Result<Finding, VerifyError> {
+        let seq = here.link.seq;
+        if let Some(first) = self.first.filter(|first| first.prev == here.link.hash) {
             let message = format!(
-                "record {} stands before record {}, which was written earlier",
-                first.link.seq, found.seq
+                "record {} stands before record {seq}, which was written earlier: they were \
+                 reordered",
+                first.link.seq
             );
-            let seq = Some(first.link.seq);
-            return Ok(self.by_place(first, FindingKind::Reordered, seq, &message));
+            return Ok(self.by_place(first, FindingKind::Reordered, &message));
         }
-        let continues = self.next_follows(Some(found.hash));
-        if self.next_follows(Some(last.link.hash)) {
+        let swapped = self.next().is_some_and(|next| next.hash == here.prev);
+        if self.next_follows(last.link.hash) && !swapped {
             let message = format!(
-                "this record (number {}) was inserted: the chain goes on with the next line",
-                found.seq
+                "this record (number {seq}) was inserted: the chain goes on with the next line"
             );
-            return Ok(self.at(line, FindingKind::Inserted, Some(found.seq), &message));
+            return Ok(self.at(line, FindingKind::Inserted, Some(seq), &message));
         }
-        if found.seq == due {
-            if continues {
-                let message = format!(
-                    "record {} was rewritten, its hash included: the next one names another",
-                    last.link.seq
-                );
-                let seq = Some(last.link.seq);
-                return Ok(self.by_place(last, FindingKind::Changed, seq, &message));
-            }
+        if here.prev == last.prev && self.next_follows(here.link.hash) {
             let message = format!(
-                "record {due} or the one before it was rewritten: it names another hash than that \
-                 record has"
+                "this record (number {}) was inserted: the chain goes on with another one in its \
+                 place, in the next line",
+                last.link.seq
             );
-            return Ok(self.at(line, FindingKind::Changed, Some(due), &message));
+            return Ok(self.by_place(last, FindingKind::Inserted, &message));
         }
-        if found.seq < due {
+        let due = last.link.seq + 1;
+        if seq > due {
+            return self.gap(line, here, due);
+        }
+        if seq < due {
             let message = format!(
-                "record {} stands here, but the one before it is {}: it was inserted",
-                found.seq, last.link.seq
+                "record {seq} stands here, but the one before it is {}: it was inserted",
+                last.link.seq
             );
-            return Ok(self.at(line, FindingKind::Inserted, Some(found.seq), &message));
+            return Ok(self.at(line, FindingKind::Inserted, Some(seq), &message));
         }
-        // The line itself stays as it is read: what follows decides nothing but its name.
+        // Whoever rewrote this one had no reason to have it name a wrong hash.
+        let message = format!(
+            "record {} was rewritten, its hash included: the next one names another",
+            last.link.seq
+        );
+        Ok(self.by_place(last, FindingKind::Changed, &message))
+    }
+
+    /// A record stands where an earlier one, `due`, should be: that one comes later, or never.
+    fn gap(&mut self, line: &Line, here: Place, due: u64) -> Result<Finding, VerifyError> {
+        let seq = here.link.seq;
         while let Some(later) = self.lines.take()? {
-            let same = |sealed: &crate::chain::Sealed| sealed.seq == due;
-            if later.intact && later.sealed.as_ref().is_some_and(same) {
+            if later.intact && later.sealed.is_some_and(|sealed| sealed.seq == due) {
                 let message = format!(
-                    "record {} stands here, before record {due}, which comes later: they were \
-                     reordered",
-                    found.seq
+                    "record {seq} stands here, before record {due}, which comes later: they were \
+                     reordered"
                 );
-                return Ok(self.at(line, FindingKind::Reordered, Some(found.seq), &message));
+                return Ok(self.at(line, FindingKind::Reordered, Some(seq), &message));
             }
         }
-        let message = match found.seq - due {
-            1 => format!(
-                "record {due} was removed: after {} comes {}",
-                due - 1,
-                found.seq
-            ),
-            _ => format!(
-                "records {due} to {} were removed: after {} comes {}",
-                found.seq - 1,
-                due - 1,
-                found.seq
-            ),
+        let message = if seq - due == 1 {
+            format!("record {due} was removed: in its place comes {seq}")
+        } else {
+            format!(
+                "records {due} to {} were removed: in their place comes {seq}",
+                seq - 1
+            )
         };
         Ok(self.at(line, FindingKind::Removed, Some(due), &message))
     }
 
-    /// Whether the next line is an original that follows a record with this hash.
-    fn next_follows(&self, hash: Option<Hash>) -> bool {
-        let next = self.lines.peek().filter(|next| next.intact);
-        let hash = hash.unwrap_or(Hash::ZERO);
-        next.and_then(|next| next.sealed)
-            .is_some_and(|next| next.prev == hash)
+    /// The next line, if it is a whole record.
+    fn next(&self) -> Option<Sealed> {
+        self.lines.peek().filter(|next| next.intact)?.sealed
+    }
+
+    /// Whether the next line is a whole record that follows one with this hash.
+    fn next_follows(&self, hash: Hash) -> bool {
+        self.next().is_some_and(|next| next.prev == hash)
     }
 
     /// What was expected and did not come.
-    fn not_there(&mut self, files: &[std::path::PathBuf]) -> Option<Finding> {
-        let first_seq = self.first.map_or(1, |(first, _)| first.link.seq);
+    fn not_there(&mut self, files: &[PathBuf]) -> Option<Finding> {
+        let first_seq = self.first.map_or(1, |first| first.link.seq);
         for link in std::mem::take(&mut self.awaited) {
             if link.seq < first_seq {
                 self.notes.push(format!(
@@ -238,7 +246,7 @@ impl Walk<'_> {
                  all was rewritten",
                 link.seq, link.hash
             );
-            let file = files.last().map_or_else(|| Path::new(""), |file| file);
+            let file = files.last().map_or(Path::new(""), PathBuf::as_path);
             return Some(Finding {
                 kind: FindingKind::Removed,
                 file: file.to_owned(),
@@ -260,18 +268,12 @@ impl Walk<'_> {
         }
     }
 
-    fn by_place(
-        &self,
-        place: Place,
-        kind: FindingKind,
-        seq: Option<u64>,
-        message: &str,
-    ) -> Finding {
+    fn by_place(&self, place: Place, kind: FindingKind, message: &str) -> Finding {
         Finding {
             kind,
             file: self.lines.file(place.file).to_owned(),
             line: place.number,
-            seq,
+            seq: Some(place.link.seq),
             message: message.to_owned(),
         }
     }
