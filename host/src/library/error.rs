@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{error, fmt, io};
 
 use super::{InterfaceVersion, THIS_INTERFACE};
+use crate::probe::ProbeFailure;
 
 /// A library was refused. The text is one line that names the file, what is wrong with it, and
 /// what to do.
@@ -49,6 +50,10 @@ pub enum Reason {
     },
     /// Others could have written the file.
     Untrusted(String),
+    /// The library did in a probe what it must not do in the host.
+    Probe(Box<ProbeFailure>),
+    /// The library could not be probed, for a reason that does not lie in it.
+    ProbeImpossible(String),
     /// The system's loader refused the library.
     Loader(String),
     /// The library has metadata but no table to go with it.
@@ -144,6 +149,11 @@ impl fmt::Display for Reason {
                 })
             }
             Self::Untrusted(what) => write!(f, "is not trusted: {what}"),
+            Self::Probe(failure) => failure.fmt(f),
+            Self::ProbeImpossible(what) => write!(
+                f,
+                "could not be probed before loading ({what}): mend that, or set `probe = false` under `[plugins]`"
+            ),
             Self::Loader(what) => write!(f, "cannot be loaded: {what}"),
             Self::NoTable => f.write_str(
                 "has metadata but exports no listener table: link it as a `cdylib` and keep the symbols that `export!` makes",
@@ -170,6 +180,7 @@ impl error::Error for LoadError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &self.reason {
             Reason::Read(error) => Some(error),
+            Reason::Probe(failure) => Some(&**failure),
             _ => None,
         }
     }

@@ -9,6 +9,7 @@ use crate::library::{
     Inspected, LoadError, Loaded, Reason, Sealed, Trust, Verdict, discover, inspect, load,
 };
 use crate::log::{bridge, say};
+use crate::probe::Prober;
 use crate::register::StartError;
 
 /// The plugins of a directory.
@@ -18,6 +19,8 @@ pub(super) struct Catalogue {
     /// The ids in the order of the files' names.
     order: Vec<String>,
     refused: usize,
+    /// Tries libraries before they are loaded, if any is.
+    prober: Option<Prober>,
 }
 
 enum Plugin {
@@ -29,11 +32,16 @@ enum Plugin {
 
 impl Catalogue {
     /// Looks at all files of a directory. Nothing is run. What is refused is logged.
-    pub(super) fn read(dir: &Path, trust: Trust) -> Result<Self, StartError> {
+    pub(super) fn read(
+        dir: &Path,
+        trust: Trust,
+        prober: Option<Prober>,
+    ) -> Result<Self, StartError> {
         let mut catalogue = Self {
             plugins: BTreeMap::new(),
             order: Vec::new(),
             refused: 0,
+            prober,
         };
         for file in discover(dir).map_err(StartError::Discover)? {
             if let Err(error) = catalogue.add(&file, trust) {
@@ -99,7 +107,11 @@ impl Catalogue {
             Plugin::Refused => return Some(Err(())),
             Plugin::Found(found, verdict) => (&*found, *verdict),
         };
-        match load_and_start(found, verdict, services) {
+        let vouched = match &mut self.prober {
+            Some(prober) => prober.vouch_for(found).map(drop),
+            None => Ok(()),
+        };
+        match vouched.and_then(|()| load_and_start(found, verdict, services)) {
             Ok(loaded) => {
                 // The bytes that were read are not needed any more.
                 *plugin = Plugin::Loaded(loaded.clone());
