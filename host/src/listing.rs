@@ -82,7 +82,7 @@ fn look_at(file: &Path, trust: Trust) -> Listed {
     });
     let judged = read_metadata(&sealed).and_then(|metadata| {
         listed.tell(&metadata);
-        servable(&metadata)
+        servable(&sealed, &metadata)
     });
     match (judged, verdict.as_ref().map_err(LoadError::reason)) {
         (Err(reason), _) => listed.refused(&reason),

@@ -12,6 +12,7 @@
 //! Making instances of the listeners is left to [`crate::register`].
 
 mod discover;
+mod elf;
 mod error;
 mod inspect;
 mod load;
