@@ -16,6 +16,10 @@ use super::{Ended, ProbeFailure, system};
 /// Between two looks at what has no way to make itself heard: the memory in use, the host's end.
 const TICK: Duration = Duration::from_millis(5);
 
+/// How long the tester may take to get as far as the library, whose own time begins there. A busy
+/// machine is no fault of the library's.
+const TO_BEGIN: Duration = Duration::from_secs(10);
+
 /// What still stands in a pipe whose writers are dead is read in less.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -35,14 +39,14 @@ pub(super) fn supervise(orders: &Supervise) -> Outcome {
 }
 
 fn probe(orders: &Supervise, scratch: &Path) -> io::Result<Outcome> {
-    let deadline = Instant::now() + Duration::from_millis(orders.timeout_ms);
     let token = uuid::Uuid::now_v7().simple().to_string();
     let mut tester = start(orders, &token, scratch)?;
     let (sender, heard) = channel();
     listen(&mut tester, token, &sender)?;
     system::watch(&tester, move || drop(sender.send(Heard::End)));
     let mut progress = Progress::default();
-    let stopped = attend(&mut tester, &heard, &mut progress, deadline);
+    let limit = Duration::from_millis(orders.timeout_ms);
+    let stopped = attend(&mut tester, &heard, &mut progress, limit);
     system::kill_all(&mut tester);
     let status = tester.wait()?;
     system::kill_the_rest();
@@ -125,8 +129,9 @@ fn attend(
     tester: &mut Child,
     heard: &Receiver<Heard>,
     progress: &mut Progress,
-    deadline: Instant,
+    limit: Duration,
 ) -> Option<Stopped> {
+    let mut deadline = Instant::now() + TO_BEGIN;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -134,7 +139,13 @@ fn attend(
         }
         match heard.recv_timeout(left.min(TICK)) {
             Ok(Heard::End) => return None,
-            Ok(heard) => progress.hear(heard),
+            Ok(heard) => {
+                let before = progress.phase.is_none();
+                progress.hear(heard);
+                if before && progress.phase.is_some() {
+                    deadline = Instant::now() + limit;
+                }
+            }
             Err(_) if system::has_ended(tester) => return None,
             Err(_) => {}
         }

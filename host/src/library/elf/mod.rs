@@ -13,7 +13,8 @@ mod dynamic;
 mod image;
 mod relocations;
 mod symbols;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;
 mod versions;
 
