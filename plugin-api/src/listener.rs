@@ -19,6 +19,9 @@ use crate::{
 pub trait Lifecycle: Send + Sync + Sized + 'static {
     /// Makes an instance from its configuration.
     ///
+    /// A host that has not seen the library before calls this in a probe, too: see
+    /// [`InitContext::is_probe`].
+    ///
     /// # Errors
     ///
     /// Whatever keeps the listener from doing its work, such as a bad configuration. The host then

@@ -6,7 +6,8 @@
 //! 2. [`Sealed::read`] reads a file once, and everything after works on *these* bytes;
 //! 3. [`inspect()`] looks at the bytes without running any of them, and yields the [`Metadata`];
 //! 4. [`Trust`] judges who could have written the file;
-//! 5. [`crate::probe`] tries bytes that were never seen before in a process of their own;
+//! 5. [`crate::probe`] tries bytes that were never seen before in a process of their own (the host
+//!    asks for it; loading does not);
 //! 6. [`load()`] maps the bytes, which runs the library's constructors, and checks its interface.
 //!
 //! Making instances of the listeners is left to [`crate::register`].

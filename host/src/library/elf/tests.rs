@@ -183,7 +183,7 @@ fn a_dynamic_table_that_points_outside_is_refused() {
     assert!(check(&endless.0).is_ok());
     let program = Changed::new().entry(DT_FINI, |e| {
         e.d_tag.set(NATIVE, DT_FLAGS_1);
-        e.d_val.set(NATIVE, DF_1_PIE.0.into());
+        e.d_val.set(NATIVE, DF_1_PIE.0);
     });
     program.refused("a program");
 }
