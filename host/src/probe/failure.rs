@@ -28,7 +28,7 @@ pub struct ProbeFailure {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
-    /// By a signal, such as `SIGSEGV`.
+    /// By a signal, such as `SIGSEGV`; on Windows by an exception.
     Signal(String),
     /// By itself, with this exit code.
     ExitCode(i32),
@@ -84,7 +84,7 @@ fn meaning(signal: &str) -> Option<&'static str> {
     Some(match signal {
         "SIGSEGV" => "an invalid access to memory, or a stack that overflowed",
         "SIGBUS" => "an access to memory that is not there",
-        "SIGABRT" => "it aborted",
+        "SIGABRT" | "STATUS_STACK_BUFFER_OVERRUN" => "it aborted",
         "SIGILL" | "SIGTRAP" => "an instruction that must not be reached",
         "SIGFPE" => "a division by zero",
         "SIGSYS" => "a forbidden system call",

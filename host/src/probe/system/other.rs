@@ -53,12 +53,12 @@ pub(in crate::probe) fn kill_the_rest() {}
 pub(in crate::probe) fn how(status: ExitStatus) -> Ended {
     let code = status.code().unwrap_or(-1);
     let name = match code.cast_unsigned() {
-        0xC000_0005 => "SIGSEGV",
-        0xC000_00FD => "SIGSEGV",
-        0xC000_0006 => "SIGBUS",
-        0xC000_001D => "SIGILL",
-        0xC000_0094 => "SIGFPE",
-        0xC000_0409 => "SIGABRT",
+        0xC000_0005 => "STATUS_ACCESS_VIOLATION",
+        0xC000_0006 => "STATUS_IN_PAGE_ERROR",
+        0xC000_001D => "STATUS_ILLEGAL_INSTRUCTION",
+        0xC000_0094 => "STATUS_INTEGER_DIVIDE_BY_ZERO",
+        0xC000_00FD => "STATUS_STACK_OVERFLOW",
+        0xC000_0409 => "STATUS_STACK_BUFFER_OVERRUN",
         _ => return Ended::ExitCode(code),
     };
     Ended::Signal(name.to_owned())
