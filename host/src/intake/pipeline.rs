@@ -4,9 +4,10 @@
 use super::ndjson::{Line, TooLong};
 use crate::clients::ClientRegistry;
 use crate::event::{
-    self, Defaults, EventError, Fault, IssuerFault, Limits, Message, Timestamp, check_issuer,
+    self, Defaults, Event, EventError, Fault, IssuerFault, Limits, Message, Timestamp, check_issuer,
 };
 use crate::flow::{CodeStillPending, Decision, FlowRule, Outcome};
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -107,13 +108,17 @@ impl Pipeline {
                 .map_err(|_| Refusal::CodeStillPending(CodeStillPending { line }))?,
             Message::CodeExchanged(fact) => self.flow.code_exchanged(fact).into(),
         };
-        if let Outcome::Dispatch(event) = &mut decision.outcome
-            && event.client.is_none()
-        {
-            let client = self.clients.get(&event.client_id);
-            event.client = client.map(Into::into);
+        if let Outcome::Dispatch(event) = &mut decision.outcome {
+            self.add_client(event);
         }
         Ok(decision)
+    }
+
+    /// Gives an event without client metadata what is registered for its client.
+    pub fn add_client<'a>(&'a self, event: &mut Event<'a>) {
+        if event.client.is_none() {
+            event.client = self.clients.get(&event.client_id).map(Cow::Borrowed);
+        }
     }
 }
 
