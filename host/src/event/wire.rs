@@ -17,9 +17,6 @@ use super::{Event, json, new_id, rules};
 use crate::Spi;
 use std::borrow::Cow;
 
-/// How long a code lasts that comes without `code_expires_at`, in seconds.
-const DEFAULT_CODE_LIFETIME: u32 = 600;
-
 /// What the reader takes where a line says nothing, and how much it takes at all.
 #[derive(Clone, Copy, Debug)]
 pub struct Defaults<'a> {
@@ -30,6 +27,14 @@ pub struct Defaults<'a> {
     pub issuer: Option<&'a str>,
     /// The clock that gives the `time` of events that have none.
     pub clock: fn() -> Timestamp,
+    /// How long a code lasts that comes without `code_expires_at`, in seconds.
+    pub code_lifetime: u32,
+}
+
+impl Defaults<'_> {
+    /// What the format says of codes that come without `code_expires_at`: ten minutes, the most
+    /// that RFC 6749 recommends (section 4.1.2).
+    pub const CODE_LIFETIME: u32 = 600;
 }
 
 impl Default for Defaults<'_> {
@@ -39,6 +44,7 @@ impl Default for Defaults<'_> {
             limits: Limits::default(),
             issuer: None,
             clock: Timestamp::now,
+            code_lifetime: Self::CODE_LIFETIME,
         }
     }
 }
@@ -194,8 +200,8 @@ impl<'a> Reader<'a, '_> {
             .map(|raw| rules::code_expires_at(raw.text))
             .transpose()?;
         let (event, session) = self.subject_event(BY)?;
-        let expires_at =
-            expires_at.unwrap_or_else(|| Deadline::after(event.time(), DEFAULT_CODE_LIFETIME));
+        let expires_at = expires_at
+            .unwrap_or_else(|| Deadline::after(event.time(), self.defaults.code_lifetime));
         Ok(AuthorizationCompleted {
             event,
             session,

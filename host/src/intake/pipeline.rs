@@ -21,6 +21,7 @@ pub struct Pipeline {
     flow: Arc<FlowRule>,
     limits: Limits,
     clock: fn() -> Timestamp,
+    code_lifetime: u32,
 }
 
 impl Pipeline {
@@ -33,6 +34,7 @@ impl Pipeline {
             flow,
             limits: Limits::default(),
             clock: Timestamp::now,
+            code_lifetime: Defaults::CODE_LIFETIME,
         }
     }
 
@@ -57,6 +59,13 @@ impl Pipeline {
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// How long a code lasts that comes without `code_expires_at`, in whole seconds.
+    #[must_use]
+    pub fn with_code_lifetime(mut self, seconds: u32) -> Self {
+        self.code_lifetime = seconds;
         self
     }
 
@@ -98,6 +107,7 @@ impl Pipeline {
             limits: self.limits,
             issuer: self.issuer.as_deref(),
             clock: self.clock,
+            code_lifetime: self.code_lifetime,
         };
         let message = event::parse(bytes, line, &defaults).map_err(Refusal::Invalid)?;
         let mut decision = match message {
