@@ -6,9 +6,9 @@
 //! 2. [`Sealed::read`] reads a file once, and everything after works on *these* bytes;
 //! 3. [`inspect()`] looks at the bytes without running any of them, and yields the [`Metadata`];
 //! 4. [`Trust`] judges who could have written the file;
-//! 5. [`load()`] maps the bytes, which runs the library's constructors, and checks its interface.
+//! 5. loading maps the bytes, which runs the library's constructors, and checks its interface.
 //!
-//! Making instances of the listeners is left to [`crate::register`].
+//! Making instances of the listeners is left to the registrar.
 
 mod discover;
 mod error;

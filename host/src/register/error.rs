@@ -10,7 +10,7 @@ use crate::signing::KeyError;
 #[non_exhaustive]
 pub enum StartError {
     /// The signing keys cannot be used.
-    Keys(Box<KeyError>),
+    Keys(KeyError),
     /// The plugin directory cannot be read.
     Discover(DiscoverError),
     /// Listeners were refused, each logged by then, and the policy does not let them be missing.
@@ -24,7 +24,7 @@ pub enum StartError {
 
 impl From<KeyError> for StartError {
     fn from(error: KeyError) -> Self {
-        Self::Keys(Box::new(error))
+        Self::Keys(error)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::Spi;
 use crate::config::{Config, ListenerConfig, OnFailure};
 use crate::dispatch::{Policy, Registered};
 use crate::ffi::{self, FailureKind, HostSide, Instance, Services};
-use crate::library::{Loaded, THIS_INTERFACE};
+use crate::library::THIS_INTERFACE;
 use crate::log::{Code, codes, emit, say};
 
 /// Makes all listeners, in the order in which they are to be called: the entries of the
@@ -113,7 +113,7 @@ impl Registrar<'_> {
             let exported = plugin.listeners().iter();
             if !exported
                 .into_iter()
-                .any(|table| spi_of(table) == Some(*spi))
+                .any(|table| spi_of(*table) == Some(*spi))
             {
                 outcome = Err(self.refuse(
                     codes::LISTENER_REFUSED,
@@ -123,7 +123,7 @@ impl Registrar<'_> {
             }
         }
         for (index, table) in plugin.listeners().iter().enumerate() {
-            let Some(spi) = spi_of(table) else {
+            let Some(spi) = spi_of(*table) else {
                 let exported = plugin.metadata().listeners.get(index);
                 say!(
                     UNKNOWN_SPI,
@@ -139,7 +139,7 @@ impl Registrar<'_> {
                 .as_ref()
                 .is_none_or(|wanted| wanted.contains(&spi))
             {
-                outcome = outcome.and(self.make_instance(entry, &plugin, *table, spi));
+                outcome = outcome.and(self.make_instance(entry, *table, spi));
             }
         }
         outcome
@@ -148,7 +148,6 @@ impl Registrar<'_> {
     fn make_instance(
         &mut self,
         entry: &ListenerConfig,
-        plugin: &Loaded,
         table: ListenerRef,
         spi: Spi,
     ) -> Result<(), Refused> {
@@ -184,7 +183,7 @@ impl Registrar<'_> {
             switch_off_after: entry.switch_off_after_panics,
         };
         let listener = Registered::new(instance, &entry.name, spi, enabled, policy);
-        self.announce(&listener, plugin);
+        self.announce(&listener);
         self.listeners.push(listener);
         Ok(())
     }
@@ -205,7 +204,7 @@ impl Registrar<'_> {
     }
 
     /// Writes the line that tells of a listener.
-    fn announce(&mut self, listener: &Registered, _: &Loaded) {
+    fn announce(&mut self, listener: &Registered) {
         let spi = listener.spi();
         let number = &mut self.numbers[spi as usize];
         *number += 1;
@@ -257,7 +256,7 @@ impl Registrar<'_> {
     }
 }
 
-fn spi_of(table: &ListenerRef) -> Option<Spi> {
+fn spi_of(table: ListenerRef) -> Option<Spi> {
     ffi::spi_of(table.spi())
 }
 

@@ -1,4 +1,4 @@
-//! expect: `id` must be made of ASCII letters, digits, `-`, `_` and `.`
+//! expect: `id` must be 1 to 64 ASCII letters, digits, `-`, `_` and `.`, the first a letter or digit
 
 use op_listener_api::{
     Error, EventContext, IdTokenIssueEvent, IdTokenIssueEventListener, InitContext, Lifecycle,
