@@ -242,6 +242,10 @@ impl LogFile for FaultyFile {
     fn stat(&self) -> io::Result<Stat> {
         self.file.stat()
     }
+
+    fn id(&self) -> io::Result<FileId> {
+        self.file.id()
+    }
 }
 
 pub fn rotated(path: &Path) -> Vec<PathBuf> {
