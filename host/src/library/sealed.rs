@@ -103,7 +103,8 @@ impl Staged {
 mod platform {
     use std::fs::File;
     use std::io::{self, Write};
-    use std::os::fd::AsRawFd;
+    use std::os::fd::{AsRawFd, RawFd};
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
@@ -120,9 +121,41 @@ mod platform {
         let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
         fcntl_add_seals(&file, seals)?;
         Ok(Staged {
-            path: format!("/proc/self/fd/{}", file.as_raw_fd()).into(),
+            path: path_of_its_own(file.as_raw_fd()).into(),
             _file: file,
         })
+    }
+
+    static STAGED: AtomicU32 = AtomicU32::new(0);
+
+    /// A path to a descriptor that no other staged file has or had. The system's loader takes a
+    /// path that it has seen for the library that it loaded then, and descriptors are numbered
+    /// anew once they are closed. So each path spells its way to the same directory differently:
+    /// a bit of a counter is one more `/`, or one more `/.`.
+    fn path_of_its_own(descriptor: RawFd) -> String {
+        let number = STAGED.fetch_add(1, Ordering::Relaxed);
+        let bits = (0..u32::BITS - number.leading_zeros()).map(|bit| number >> bit & 1);
+        let way: String = bits.map(|bit| if bit == 0 { "/" } else { "/." }).collect();
+        format!("/proc/self/fd{way}/{descriptor}")
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::collections::HashSet;
+        use std::os::fd::AsRawFd as _;
+
+        use super::path_of_its_own;
+
+        #[test]
+        fn no_path_comes_twice_though_descriptors_do() {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            let mut seen = HashSet::new();
+            for _ in 0..1000 {
+                let path = path_of_its_own(file.as_raw_fd());
+                assert_eq!(std::fs::canonicalize(&path).unwrap(), file.path(), "{path}");
+                assert!(seen.insert(path));
+            }
+        }
     }
 }
 
