@@ -48,7 +48,8 @@ impl Sealed {
         if metadata.len() > LARGEST {
             return Err(Reason::TooLarge(metadata.len()));
         }
-        let mut bytes = Vec::new();
+        let expected = usize::try_from(metadata.len()).unwrap_or(0);
+        let mut bytes = Vec::with_capacity(expected + 1);
         // The file may grow while it is read.
         (&opened)
             .take(LARGEST + 1)
