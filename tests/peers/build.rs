@@ -10,10 +10,18 @@ use crate::{here, kept};
 
 /// The host's binary.
 pub(crate) static HOST: LazyLock<PathBuf> = LazyLock::new(|| {
-    let target = kept().parent().map(Path::to_owned);
-    let target = target.expect("it lies in the target folder");
-    let host = ["-p", "op-listener-host", "--bin", "op-listener"];
-    artifact(&workspace(), &target, &host, "op-listener")
+    of_workspace(
+        &["-p", "op-listener-host", "--bin", "op-listener"],
+        "op-listener",
+    )
+});
+
+/// The audit log's library.
+pub(crate) static AUDIT_LOG: LazyLock<PathBuf> = LazyLock::new(|| {
+    of_workspace(
+        &["-p", "op-listener-audit-log", "--lib"],
+        "op_listener_audit_log",
+    )
 });
 
 /// The listener that signs, `set-listener`.
@@ -29,9 +37,12 @@ pub(crate) static SET_LISTENER: LazyLock<PathBuf> = LazyLock::new(|| {
     )
 });
 
-fn workspace() -> PathBuf {
+fn of_workspace(arguments: &[&str], name: &str) -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests.parent().expect("it is in the workspace").to_owned()
+    let workspace = tests.parent().expect("it is in the workspace");
+    let kept = kept();
+    let target = kept.parent().expect("it lies in the target folder");
+    artifact(workspace, target, arguments, name)
 }
 
 /// Builds what `arguments` say and gives the file of the target of that name.

@@ -11,6 +11,7 @@
     reason = "all of it is tests, which end where they cannot go on"
 )]
 
+mod audit_records;
 mod build;
 mod case;
 mod install;

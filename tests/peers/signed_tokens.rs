@@ -5,15 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use crate::case::{Case, Expected};
+use crate::case::{Case, Expected, Stage, new_folder};
 use crate::here;
 use crate::install::{self, on_this_machine, or_say, say_not_run};
 use crate::keys::{self, ALGORITHMS};
 
 /// Each algorithm with a JWK set, over the recording of a real provider and events of our own.
 static JWK_CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
-    let recording = here().with_file_name("recording").join("events.ndjson");
-    let events = [here().join("events.ndjson"), recording];
     // All that `aud` can be: a string, an array, not there.
     let audiences: [&[&str]; 4] = [
         &["https://receiver.example.com/events"],
@@ -25,7 +23,13 @@ static JWK_CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
     let cases = each.map(|(algorithm, audience)| {
         let folder = new_folder(&format!("{algorithm}-jwk"));
         let keys = keys::jwk_set(&folder, algorithm);
-        Case::run(&folder, algorithm, &keys, audience, &events)
+        Case::of_set_listener(&Stage {
+            folder: &folder,
+            algorithm,
+            keys: &keys,
+            audience,
+            events: &all_events(),
+        })
     });
     cases.collect()
 });
@@ -39,23 +43,46 @@ static PEM_CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
     let cases = ALGORITHMS.into_iter().map(|algorithm| {
         let folder = new_folder(&format!("{algorithm}-pem"));
         let keys = keys::pem(&folder, algorithm);
-        let events = [here().join("events.ndjson")];
-        Case::run(&folder, algorithm, &keys, &["receiver"], &events)
+        Case::of_set_listener(&Stage {
+            folder: &folder,
+            algorithm,
+            keys: &keys,
+            audience: &["receiver"],
+            events: &[here().join("events.ndjson")],
+        })
     });
     cases.collect()
 });
 
-fn new_folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("peers")
-        .join(name);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
+/// SETs in records of the audit log.
+static AUDIT_LOG_CASE: LazyLock<Case> = LazyLock::new(|| {
+    let folder = new_folder("audit-log");
+    let keys = keys::jwk_set(&folder, "RS256");
+    Case::of_audit_log(&Stage {
+        folder: &folder,
+        algorithm: "RS256",
+        keys: &keys,
+        audience: &["https://receiver.example.com/events"],
+        events: &all_events(),
+    })
+});
+
+/// Events of our own, and the recording of a real provider.
+pub(crate) fn all_events() -> [PathBuf; 2] {
+    let recording = here().with_file_name("recording");
+    [
+        here().join("events.ndjson"),
+        recording.join("events.ndjson"),
+    ]
+}
+
+/// What `set-listener` signed.
+fn set_listener_cases() -> impl Iterator<Item = &'static Case> {
+    JWK_CASES.iter().chain(&*PEM_CASES)
 }
 
 fn all_cases() -> impl Iterator<Item = &'static Case> {
-    JWK_CASES.iter().chain(&*PEM_CASES)
+    set_listener_cases().chain([&*AUDIT_LOG_CASE])
 }
 
 /// Ways to spoil a token, each of which must be refused: see `verify/tampered.py`.
@@ -166,7 +193,7 @@ fn sets_verify_with_the_jose_command() {
 
 #[test]
 fn a_set_with_a_token_inside_is_never_made() {
-    for case in all_cases() {
+    for case in set_listener_cases() {
         let refused = || {
             case.notes
                 .iter()
@@ -190,7 +217,7 @@ fn a_set_with_a_token_inside_is_never_made() {
 
 #[test]
 fn a_signer_that_was_kept_signs_on_another_thread_after_the_call() {
-    for case in all_cases() {
+    for case in set_listener_cases() {
         let made = |kind: &str| {
             let later = case.notes.iter().filter(|note| note["later"] == true);
             later

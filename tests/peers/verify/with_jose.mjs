@@ -45,19 +45,20 @@ function checkTime({ iat }) {
 
 function checkSet(claims, event, note, { audience, claims: names }) {
   checkTime(claims)
-  const chosen = names.filter((name) => Object.hasOwn(tokenClaims(event), name))
+  const known = tokenClaims(event)
+  const payload = { client_id: event.client_id }
+  if (names !== null) {
+    const chosen = names.filter((name) => Object.hasOwn(known, name))
+    payload.claims = Object.fromEntries(chosen.map((name) => [name, known[name]]))
+  }
   const wanted = {
     iss: event.issuer,
     iat: claims.iat,
-    jti: event.id,
+    // SETs with another subject identifier than the default are others, so their listener said.
+    jti: event.id + (note.sub_id === 'iss_sub' ? '' : `:${note.sub_id}`),
     toe: Math.floor(event.time),
     sub_id: { format: note.sub_id, ...SUB_ID[note.sub_id](event) },
-    events: {
-      [EVENT_TYPES[event.type]]: {
-        client_id: event.client_id,
-        claims: Object.fromEntries(chosen.map((name) => [name, tokenClaims(event)[name]])),
-      },
-    },
+    events: { [EVENT_TYPES[event.type]]: payload },
   }
   if (event.txn !== undefined) wanted.txn = event.txn
   if (audience.length > 0) wanted.aud = audience.length === 1 ? audience[0] : audience

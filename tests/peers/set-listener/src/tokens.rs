@@ -153,6 +153,10 @@ impl Maker {
                 "account"
             }
         };
+        if !matches!(format, Format::IssSub) {
+            // It says something else, so it is another SET (RFC 8417 section 2.2).
+            set = set.jti(format!("{}:{sub_id}", seen.id));
+        }
         let claims = self.0.claims.iter().map(String::as_str);
         let outcome = match set.claims(claims).and_then(|set| set.sign()) {
             Ok(token) => Outcome::Token(token),
