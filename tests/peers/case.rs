@@ -12,7 +12,7 @@ use crate::build::{AUDIT_LOG, HOST, SET_LISTENER};
 use crate::keys::Keys;
 
 /// The claims that go into the SETs. Of `vault` two events of `events.ndjson` have a token in it.
-const CLAIMS: [&str; 9] = [
+const CLAIMS: [&str; 10] = [
     "sub",
     "iat",
     "email",
@@ -20,6 +20,7 @@ const CLAIMS: [&str; 9] = [
     "amr",
     "auth_time",
     "large",
+    "preferred_username",
     "https://claims.example.com/roles",
     "vault",
 ];
@@ -112,8 +113,13 @@ impl Case {
             let noted = records.iter().map(|record| {
                 let id = &record["event"]["id"];
                 let set = &record["set"];
-                let note =
-                    json!({"id": id, "made": "set", "sub_id": "iss_sub", "later": false, "token": set});
+                let note = json!({
+                    "id": id,
+                    "made": "set",
+                    "sub_id": "iss_sub",
+                    "later": false,
+                    "token": set,
+                });
                 format!("{note}\n")
             });
             let noted: String = noted.collect();

@@ -44,7 +44,9 @@ pub(crate) fn or_say<T>(test: &str, peer: Result<T, Unavailable>) -> Option<T> {
 
 /// Past the capture of the test harness, which keeps the output of tests that pass to itself.
 pub(crate) fn say_not_run(test: &str, why: &Unavailable) {
-    let _ = writeln!(io::stderr(), "NOT RUN: {test}: {why}");
+    // At once, so that no line of another thread falls between.
+    let line = format!("NOT RUN: {test}: {why}\n");
+    let _ = io::stderr().write_all(line.as_bytes());
 }
 
 /// Whether a program that is no library of ours to install is on this machine.

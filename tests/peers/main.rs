@@ -1,7 +1,7 @@
-//! Real peers judge what the real binary's listeners produce: independent libraries verify what they
-//! sign and refuse a Security Event Token where an ID token is asked for, and validate the records
-//! that they write. Nothing here knows of the host but its command line, and of its listeners but
-//! their files.
+//! Real peers judge what the real binary's listeners produce: independent libraries verify what
+//! they sign and refuse a Security Event Token where an ID token is asked for, and validate the
+//! records that they write. Nothing here knows of the host but its command line, and of its
+//! listeners but their files.
 //!
 //! The peers come into the target folder by themselves, see `install`. A peer that cannot be had is
 //! a failure where `CI=true`; elsewhere its test says on standard error that it did not run.

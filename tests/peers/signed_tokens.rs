@@ -112,7 +112,7 @@ impl Verifier {
         }
         let done = script.output().unwrap();
         let errors = String::from_utf8_lossy(&done.stderr);
-        assert!(done.status.success(), "{script:?}: {errors}");
+        assert!(done.status.success(), "{errors}\n{script:?}");
         let found = String::from_utf8_lossy(&done.stdout);
         assert_eq!(found.lines().collect::<Vec<_>>(), counts, "{errors}");
         assert!(!counts.is_empty(), "there was no case");
