@@ -10,6 +10,7 @@ use crate::library::{
     DiscoverError, LoadError, Metadata, PanicStrategy, Reason, Sealed, Trust, discover,
     read_metadata, servable,
 };
+use crate::log::may_end_a_line;
 
 /// A library, as far as can be seen without running it. As JSON: the members below, those that are
 /// `None` as `null`.
@@ -173,7 +174,7 @@ struct Harmless<'a>(&'a str);
 impl fmt::Display for Harmless<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for character in self.0.chars() {
-            if character.is_control() {
+            if may_end_a_line(character) {
                 write!(f, "{}", character.escape_default())?;
             } else {
                 fmt::Write::write_char(f, character)?;
