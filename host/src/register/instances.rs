@@ -1,7 +1,7 @@
 //! Makes the instances that the configuration asks for, and those of plugins that it does not
 //! mention.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use op_listener_abi::ListenerRef;
@@ -53,9 +53,33 @@ struct Registrar<'a> {
 /// A refusal that was logged.
 struct Refused;
 
+/// The names of instances, each with the entry that has it. They are also those of directories,
+/// and some file systems take upper and lower case for the same.
+#[derive(Default)]
+struct Names<'a>(HashMap<String, &'a ListenerConfig>);
+
+impl<'a> Names<'a> {
+    /// The entry that has the name.
+    fn get(&self, entry: &ListenerConfig) -> Option<&'a ListenerConfig> {
+        self.0.get(&entry.name.to_ascii_lowercase()).copied()
+    }
+
+    /// Gives the entry its name, unless another has it already.
+    fn take(&mut self, entry: &'a ListenerConfig) -> Option<&'a ListenerConfig> {
+        let taken = self.get(entry);
+        if taken.is_none() {
+            self.0.insert(entry.name.to_ascii_lowercase(), entry);
+        }
+        taken
+    }
+}
+
 impl Registrar<'_> {
     fn make_all(&mut self) {
-        for entry in &self.config.listeners {
+        let config = self.config;
+        let mut names = Names::default();
+        for entry in &config.listeners {
+            let taken = names.take(entry);
             if !entry.enabled {
                 say!(
                     SWITCHED_OFF_BY_OPERATOR,
@@ -66,16 +90,23 @@ impl Registrar<'_> {
                 );
                 continue;
             }
-            if self.make_entry(entry).is_err() && entry.required {
+            let made = match taken {
+                None => self.make_entry(entry),
+                Some(other) => Err(self.refuse_name(entry, other)),
+            };
+            if made.is_err() && entry.required {
                 self.required.get_or_insert_with(|| entry.name.clone());
             }
         }
-        let mentioned: HashSet<&str> = self.config.listeners.iter().map(|e| &*e.plugin).collect();
-        for id in self.catalogue.ids().to_vec() {
-            if !mentioned.contains(&*id) {
-                // Refusals are logged and counted.
-                let _ = self.make_entry(&ListenerConfig::new(id));
-            }
+        let mentioned: HashSet<&str> = config.listeners.iter().map(|e| &*e.plugin).collect();
+        let ids = self.catalogue.ids().to_vec().into_iter();
+        let without_entry = ids.filter(|id| !mentioned.contains(&**id));
+        for entry in without_entry.map(ListenerConfig::new) {
+            // Refusals are logged and counted.
+            let _ = match names.get(&entry) {
+                None => self.make_entry(&entry),
+                Some(other) => Err(self.refuse_name(&entry, other)),
+            };
         }
     }
 
@@ -234,6 +265,15 @@ impl Registrar<'_> {
             format_args!("Listener '{name}'{} is refused: {what}", at(entry)),
         );
         Refused
+    }
+
+    fn refuse_name(&mut self, entry: &ListenerConfig, other: &ListenerConfig) -> Refused {
+        let what = format!(
+            "an entry for plugin '{}'{} has that name: give one of them another `name`",
+            other.plugin,
+            at(other),
+        );
+        self.refuse(codes::LISTENER_REFUSED, entry, &what)
     }
 
     fn refuse_unknown(&mut self, entry: &ListenerConfig) -> Refused {
