@@ -9,6 +9,7 @@
 //! | --- | --- | --- |
 //! | [`config`] | reads and checks the configuration file | acting on it |
 //! | [`library`] | finds, inspects, judges and loads libraries | making listeners of what they export |
+//! | [`listing`], [`pinning`] | what `op-listener list` and `pin` do, without running any library | |
 //! | [`event`] | parses and checks events | what becomes of them |
 //! | [`flow`] | decides which subject event is due when | dispatching it |
 //! | [`intake`] | reads streams of lines, applies defaults and the flow rule | dispatching |
@@ -28,6 +29,7 @@ pub mod intake;
 pub mod library;
 pub mod listing;
 pub mod log;
+pub mod pinning;
 mod register;
 pub mod signing;
 mod spi;

@@ -24,7 +24,7 @@ pub(super) const TOP: Section = Section {
 };
 pub(super) const PLUGINS: Section = Section {
     title: "[plugins]",
-    keys: &["dir", "trust", "on_failure"],
+    keys: &["dir", "trust", "pins", "public_keys", "on_failure"],
     later: &[],
 };
 pub(super) const SIGNING: Section = Section {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{error, fmt, io};
 
-use super::{InterfaceVersion, THIS_INTERFACE};
+use super::{Distrust, InterfaceVersion, PinCommand, THIS_INTERFACE};
 
 /// A library was refused. The text is one line that names the file, what is wrong with it, and
 /// what to do.
@@ -47,8 +47,15 @@ pub enum Reason {
         /// The interface that it needs.
         needed: InterfaceVersion,
     },
-    /// Others could have written the file.
-    Untrusted(String),
+    /// The file is not trusted.
+    Untrusted(Box<Distrust>),
+    /// The file is pinned and not in the directory.
+    Missing {
+        /// The plugin that is pinned: id and version.
+        plugin: String,
+        /// What would do without it.
+        command: Box<PinCommand>,
+    },
     /// The system's loader refused the library.
     Loader(String),
     /// The library has metadata but no table to go with it.
@@ -143,7 +150,11 @@ impl fmt::Display for Reason {
                     "use a newer listener, or an older host"
                 })
             }
-            Self::Untrusted(what) => write!(f, "is not trusted: {what}"),
+            Self::Untrusted(why) => write!(f, "is not trusted: {why}"),
+            Self::Missing { plugin, command } => write!(
+                f,
+                "is pinned ({plugin}) but not there: put it back, or, if it is meant to be gone, run {command}"
+            ),
             Self::Loader(what) => write!(f, "cannot be loaded: {what}"),
             Self::NoTable => f.write_str(
                 "has metadata but exports no listener table: link it as a `cdylib` and keep the symbols that `export!` makes",
@@ -170,6 +181,7 @@ impl error::Error for LoadError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &self.reason {
             Reason::Read(error) => Some(error),
+            Reason::Untrusted(why) => Some(&**why),
             _ => None,
         }
     }

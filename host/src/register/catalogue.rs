@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::ffi::{self, HostSide, Services};
 use crate::library::{
-    Inspected, LoadError, Loaded, Reason, Sealed, Trust, Verdict, discover, inspect, load,
+    Judge, LoadError, Loaded, Reason, Sealed, Trust, Trusted, discover, inspect, load,
 };
 use crate::log::{bridge, say};
 use crate::register::StartError;
@@ -21,7 +21,7 @@ pub(super) struct Catalogue {
 }
 
 enum Plugin {
-    Found(Box<Inspected>, Verdict),
+    Found(Box<Trusted>),
     Loaded(Loaded),
     /// Logged by then.
     Refused,
@@ -29,34 +29,39 @@ enum Plugin {
 
 impl Catalogue {
     /// Looks at all files of a directory. Nothing is run. What is refused is logged.
-    pub(super) fn read(dir: &Path, trust: Trust) -> Result<Self, StartError> {
+    pub(super) fn read(dir: &Path, trust: &Trust) -> Result<Self, StartError> {
+        let judge = trust.judge().map_err(StartError::Trust)?;
         let mut catalogue = Self {
             plugins: BTreeMap::new(),
             order: Vec::new(),
             refused: 0,
         };
-        for file in discover(dir).map_err(StartError::Discover)? {
-            if let Err(error) = catalogue.add(&file, trust) {
+        let files = discover(dir).map_err(StartError::Discover)?;
+        for file in &files {
+            if let Err(error) = catalogue.add(file, &judge) {
                 catalogue.refuse(&error);
             }
+        }
+        for error in judge.missing(dir, &files) {
+            catalogue.refuse(&error);
         }
         Ok(catalogue)
     }
 
-    fn add(&mut self, file: &Path, trust: Trust) -> Result<(), LoadError> {
+    fn add(&mut self, file: &Path, judge: &Judge) -> Result<(), LoadError> {
         let inspected = inspect(Sealed::read(file)?)?;
         let id = inspected.metadata().id.clone();
         if let Some(first) = self.plugins.get(&id) {
             let first = match first {
-                Plugin::Found(first, _) => first.sealed().file(),
+                Plugin::Found(first) => first.library().sealed().file(),
                 Plugin::Loaded(first) => first.file(),
                 Plugin::Refused => Path::new(""),
             };
             let first = first.to_owned();
             return Err(LoadError::new(file, Reason::Duplicate { id, first }));
         }
-        let plugin = match trust.judge(inspected.sealed()) {
-            Ok(verdict) => Plugin::Found(Box::new(inspected), verdict),
+        let plugin = match judge.admit(inspected) {
+            Ok(trusted) => Plugin::Found(Box::new(trusted)),
             Err(error) => {
                 self.refuse(&error);
                 Plugin::Refused
@@ -94,12 +99,12 @@ impl Catalogue {
     /// by then, if it was refused.
     pub(super) fn get(&mut self, id: &str, services: &Arc<Services>) -> Option<Result<Loaded, ()>> {
         let plugin = self.plugins.get_mut(id)?;
-        let (found, verdict) = match plugin {
+        let found = match plugin {
             Plugin::Loaded(loaded) => return Some(Ok(loaded.clone())),
             Plugin::Refused => return Some(Err(())),
-            Plugin::Found(found, verdict) => (&*found, *verdict),
+            Plugin::Found(found) => &*found,
         };
-        match load_and_start(found, verdict, services) {
+        match load_and_start(found, services) {
             Ok(loaded) => {
                 // The bytes that were read are not needed any more.
                 *plugin = Plugin::Loaded(loaded.clone());
@@ -114,22 +119,20 @@ impl Catalogue {
     }
 }
 
-fn load_and_start(
-    found: &Inspected,
-    verdict: Verdict,
-    services: &Arc<Services>,
-) -> Result<Loaded, LoadError> {
-    let loaded = load(found, verdict)?;
+fn load_and_start(found: &Trusted, services: &Arc<Services>) -> Result<Loaded, LoadError> {
+    let loaded = load(found)?;
     let metadata = loaded.metadata();
     let side = HostSide::new(&metadata.id, services);
     ffi::start(loaded.plugin(), side, bridge::most_verbose())
         .map_err(|failure| LoadError::new(loaded.file(), Reason::Start(failure.to_string())))?;
     say!(
         PLUGIN_LOADED,
-        "Loaded plugin '{}' {} from {:?}",
+        "Plugin '{}' {} is loaded from {:?}: sha256 {}…, trust: {}",
         metadata.id,
         metadata.version,
         loaded.file(),
+        found.library().sealed().sha256().short(),
+        found.verdict(),
     );
     Ok(loaded)
 }

@@ -23,7 +23,7 @@ pub(crate) fn register(
     config: &Config,
     services: &Arc<Services>,
 ) -> Result<Vec<Registered>, StartError> {
-    let catalogue = Catalogue::read(&config.plugins.dir, config.plugins.trust)?;
+    let catalogue = Catalogue::read(&config.plugins.dir, &config.plugins.trust)?;
     let mut registrar = Registrar {
         config,
         services,

@@ -6,6 +6,7 @@ mod exit;
 mod interrupt;
 mod keys;
 mod list;
+mod pin;
 mod run;
 
 use std::panic;
@@ -35,6 +36,8 @@ enum Command {
     Run(run::Arguments),
     /// Show what is in a plugin directory, without executing any of it
     List(list::Arguments),
+    /// Write down which plugin files may be loaded, by their hashes, after showing what changes
+    Pin(pin::Arguments),
     /// Make a signing key, or print the public JWK set of one
     #[command(subcommand)]
     Keys(keys::Command),
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
     let outcome = panic::catch_unwind(move || match arguments.command {
         Command::Run(arguments) => run::run(arguments),
         Command::List(arguments) => list::list(&arguments),
+        Command::Pin(arguments) => pin::pin(arguments),
         Command::Keys(command) => keys::keys(command),
         Command::Config(command) => config::config(command),
     });
