@@ -140,14 +140,14 @@ fn look_at(file: &Path, judge: &Judge) -> Listed {
     listed
 }
 
-/// The host takes the first library of an id and refuses the others.
+/// The host takes the first good library of an id and refuses the others.
 fn only_first_of_an_id(listed: &mut [Listed]) {
     for index in 1..listed.len() {
         let (before, rest) = listed.split_at_mut(index);
         let this = &mut rest[0];
         let first = before
             .iter()
-            .find(|other| this.loads && other.plugin == this.plugin);
+            .find(|other| this.loads && other.loads && other.plugin == this.plugin);
         if let Some(first) = first {
             let id = this.plugin.clone().unwrap_or_default();
             let first = first.file.clone().into();

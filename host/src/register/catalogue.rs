@@ -15,7 +15,7 @@ use crate::register::StartError;
 pub(super) struct Catalogue {
     /// By id.
     plugins: BTreeMap<String, Plugin>,
-    /// The ids in the order of the files' names.
+    /// The ids of those that were not refused, in the order of the files' names.
     order: Vec<String>,
     refused: usize,
 }
@@ -51,24 +51,20 @@ impl Catalogue {
     fn add(&mut self, file: &Path, judge: &Judge) -> Result<(), LoadError> {
         let inspected = inspect(Sealed::read(file)?)?;
         let id = inspected.metadata().id.clone();
-        if let Some(first) = self.plugins.get(&id) {
-            let first = match first {
-                Plugin::Found(first) => first.library().sealed().file(),
-                Plugin::Loaded(first) => first.file(),
-                Plugin::Refused => Path::new(""),
-            };
-            let first = first.to_owned();
-            return Err(LoadError::new(file, Reason::Duplicate { id, first }));
-        }
-        let plugin = match judge.admit(inspected) {
-            Ok(trusted) => Plugin::Found(Box::new(trusted)),
+        let trusted = match judge.admit(inspected) {
+            Ok(trusted) => trusted,
             Err(error) => {
-                self.refuse(&error);
-                Plugin::Refused
+                // Whoever can put a file there must not keep another from being loaded by it.
+                self.plugins.entry(id).or_insert(Plugin::Refused);
+                return Err(error);
             }
         };
+        if let Some(Plugin::Found(first)) = self.plugins.get(&id) {
+            let first = first.library().sealed().file().to_owned();
+            return Err(LoadError::new(file, Reason::Duplicate { id, first }));
+        }
         self.order.push(id.clone());
-        self.plugins.insert(id, plugin);
+        self.plugins.insert(id, Plugin::Found(Box::new(trusted)));
         Ok(())
     }
 
@@ -90,7 +86,7 @@ impl Catalogue {
         self.refused
     }
 
-    /// The ids of all plugins, in the order of their files' names.
+    /// The ids of the plugins that passed, in the order of their files' names.
     pub(super) fn ids(&self) -> &[String] {
         &self.order
     }

@@ -70,7 +70,7 @@ struct Entry {
 
 impl Pins {
     /// Reads a lock file; `None` if there is none. It is read only if nobody but root and the
-    /// host's user could have written it, as [`super::permissions`] judges (where the system has
+    /// host's user could have written it, as `trust = "permissions"` judges (where the system has
     /// such permissions): whoever can write it decides what is loaded.
     ///
     /// # Errors
