@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::ffi::Services;
 use crate::library::Trust;
 use crate::log::say;
+use crate::probe::Prober;
 use crate::register::{StartError, register};
 use crate::signing::Signer;
 
@@ -44,6 +45,7 @@ pub struct Host {
 #[derive(Clone, Debug, Default)]
 pub struct HostBuilder {
     config: Config,
+    prober: Option<PathBuf>,
 }
 
 impl HostBuilder {
@@ -77,6 +79,18 @@ impl HostBuilder {
         self
     }
 
+    /// Names an `op-listener` command, of this same version, that tries libraries in a process of
+    /// their own before they are loaded into this one (see [`crate::probe`]).
+    ///
+    /// Without one nothing is probed, whatever the configuration says: a program that embeds the
+    /// host has no such process to start, unless it is told of one. Then a library that crashes
+    /// when it is loaded takes the program with it.
+    #[must_use]
+    pub fn prober(mut self, program: impl Into<PathBuf>) -> Self {
+        self.prober = Some(program.into());
+        self
+    }
+
     /// Sets whether the time of each call is measured (the default) or not.
     #[must_use]
     pub fn measure(mut self, measure: bool) -> Self {
@@ -95,7 +109,9 @@ impl HostBuilder {
         let services = Arc::new(Services {
             signer: Arc::new(signer(&self.config)?),
         });
-        let listeners = register(&self.config, &services)?;
+        let prober = self.prober.filter(|_| self.config.plugins.probe.enabled);
+        let prober = prober.map(|program| Prober::new(&self.config, program));
+        let listeners = register(&self.config, &services, prober)?;
         let enabled = listeners
             .iter()
             .filter(|listener| listener.enabled())

@@ -10,6 +10,7 @@
 //! | [`config`] | reads and checks the configuration file | acting on it |
 //! | [`library`] | finds, inspects, judges and loads libraries | making listeners of what they export |
 //! | [`listing`], [`pinning`] | what `op-listener list` and `pin` do, without running any library | |
+//! | [`probe`] | tries libraries in a process of their own first | loading them into the host |
 //! | [`event`] | parses and checks events | what becomes of them |
 //! | [`flow`] | decides which subject event is due when | dispatching it |
 //! | [`intake`] | reads streams of lines, applies defaults and the flow rule | dispatching |
@@ -30,6 +31,7 @@ pub mod library;
 pub mod listing;
 pub mod log;
 pub mod pinning;
+pub mod probe;
 mod register;
 pub mod signing;
 mod spi;

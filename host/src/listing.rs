@@ -130,7 +130,7 @@ fn look_at(file: &Path, judge: &Judge) -> Listed {
     }
     let judged = read_metadata(&sealed).and_then(|metadata| {
         listed.tell(&metadata);
-        servable(&metadata)
+        servable(&sealed, &metadata)
     });
     match (judged, verdict) {
         (Err(reason), _) => listed.refused(&reason),

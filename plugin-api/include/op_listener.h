@@ -215,8 +215,11 @@ struct op_listener_listener {
     /* Makes an instance. `request` is a JSON object: `name` (of the instance), `config` (object),
      * `data_dir` and `base_dir` (paths: a directory for the instance to make and use, and the one
      * that relative paths of the configuration are relative to), `host` (object with `version` and
-     * `interface`), and maybe others. On success sets `*object`, to anything but null; otherwise
-     * leaves it alone, and has released whatever it took. */
+     * `interface`), and maybe others. In a probe there is `"probe": true`: the host tries a library
+     * that it has not seen before in a process of its own, with an empty `config`. Then connect to
+     * nothing, and start nothing that outlives the call; an error is a fine answer.
+     * On success sets `*object`, to anything but null; otherwise leaves it alone, and has released
+     * whatever it took. */
     op_listener_status (*init)(struct op_listener_host host, struct op_listener_text request,
                                const void **object, struct op_listener_buffer *output);
     /* Asks whether events are wanted: on success sets `*enabled` to 0 or 1. */

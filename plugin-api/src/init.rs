@@ -27,6 +27,8 @@ struct Request<'a> {
     data_dir: PathBuf,
     base_dir: PathBuf,
     host: HostInfo,
+    #[serde(default)]
+    probe: bool,
 }
 
 #[derive(Deserialize)]
@@ -102,6 +104,34 @@ impl<'a> InitContext<'a> {
     /// A path from the configuration: a relative one is relative to the configuration file.
     pub fn resolve(&self, path: impl AsRef<Path>) -> PathBuf {
         self.request.base_dir.join(path)
+    }
+
+    /// Whether this is a probe: the host has not seen this library before, and tries in a process
+    /// of its own whether it can be made and ended without a crash. The configuration is empty, the
+    /// data directory vanishes afterwards, no event comes, and time, memory and open files are
+    /// limited.
+    ///
+    /// A listener does nothing here that is felt outside: it connects to nothing, sends nothing and
+    /// starts nothing that outlives `init`. Most need not ask, as they do nothing of the kind
+    /// without a configuration; and an error is a fine answer to an empty one.
+    ///
+    /// ```
+    /// # use op_listener_api::*;
+    /// # struct Connection;
+    /// # impl Connection { fn open() -> Result<Self, Error> { Ok(Self) } }
+    /// struct Publisher {
+    ///     connection: Option<Connection>,
+    /// }
+    ///
+    /// impl Lifecycle for Publisher {
+    ///     fn init(context: &InitContext) -> Result<Self, Error> {
+    ///         let connection = if context.is_probe() { None } else { Some(Connection::open()?) };
+    ///         Ok(Self { connection })
+    ///     }
+    /// }
+    /// ```
+    pub fn is_probe(&self) -> bool {
+        self.request.probe
     }
 
     /// The host's version.

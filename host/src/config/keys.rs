@@ -24,7 +24,16 @@ pub(super) const TOP: Section = Section {
 };
 pub(super) const PLUGINS: Section = Section {
     title: "[plugins]",
-    keys: &["dir", "trust", "pins", "public_keys", "on_failure"],
+    keys: &[
+        "dir",
+        "trust",
+        "pins",
+        "public_keys",
+        "on_failure",
+        "probe",
+        "probe_timeout_ms",
+        "probe_memory_mb",
+    ],
     later: &[],
 };
 pub(super) const SIGNING: Section = Section {

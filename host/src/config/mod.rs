@@ -32,5 +32,5 @@ pub use place::Place;
 pub use read::MAX_FILE;
 pub use settings::{
     Config, DispatchConfig, FlowConfig, IntakeConfig, LogConfig, OnFailure, PluginsConfig,
-    SigningConfig,
+    ProbeConfig, SigningConfig,
 };

@@ -12,7 +12,7 @@ use super::keys::{DISPATCH, FLOW, INTAKE, LOG, PLUGINS, SIGNING, TOP};
 use super::listener;
 use super::log_filter::LogFilter;
 use super::place::{Source, position};
-use super::settings::{Config, SigningConfig};
+use super::settings::{Config, ProbeConfig, SigningConfig};
 use super::syntax::Syntax;
 use super::trust;
 use super::walk::{Table, Value, Walk};
@@ -120,6 +120,7 @@ fn read_top(walk: &Walk<'_>, source: &Source<'_>, base_dir: &Path, table: &DeTab
         plugins.read("on_failure", &mut into.on_failure, |what, v| {
             walk.choice(what, v)
         });
+        read_probe(walk, &plugins, &mut into.probe);
     }
     if let Some(signing) = top.section(walk, "signing", &SIGNING) {
         read_signing(walk, &signing, &mut config.signing);
@@ -162,6 +163,17 @@ fn read_top(walk: &Walk<'_>, source: &Source<'_>, base_dir: &Path, table: &DeTab
     }
     config.listeners = listener::read(walk, source, &top);
     config
+}
+
+fn read_probe(walk: &Walk<'_>, plugins: &Table<'_>, into: &mut ProbeConfig) {
+    plugins.read("probe", &mut into.enabled, |what, v| walk.boolean(what, v));
+    plugins.read("probe_timeout_ms", &mut into.timeout, |what, v| {
+        let milliseconds = walk.integer(what, v, 100..=3_600_000)?;
+        Some(Duration::from_millis(milliseconds.into()))
+    });
+    plugins.read("probe_memory_mb", &mut into.memory_mb, |what, v| {
+        walk.integer(what, v, 64..=1 << 20)
+    });
 }
 
 fn read_signing(walk: &Walk<'_>, signing: &Table<'_>, into: &mut SigningConfig) {

@@ -46,6 +46,19 @@ pub struct PluginsConfig {
     pub trust: Trust,
     /// What happens when one cannot be loaded.
     pub on_failure: OnFailure,
+    /// How libraries are tried before they are loaded.
+    pub probe: ProbeConfig,
+}
+
+/// How libraries are tried before they are loaded: the keys `probe…` of `[plugins]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeConfig {
+    /// Whether they are.
+    pub enabled: bool,
+    /// How long a library may take.
+    pub timeout: Duration,
+    /// How much address space it may use, the process around it included, in MiB.
+    pub memory_mb: u32,
 }
 
 /// What happens at start when a plugin or listener cannot be loaded.
@@ -116,6 +129,11 @@ impl Config {
                 dir: resolve(base_dir, "plugins"),
                 trust: Trust::Permissions,
                 on_failure: OnFailure::Abort,
+                probe: ProbeConfig {
+                    enabled: true,
+                    timeout: Duration::from_secs(10),
+                    memory_mb: 1024,
+                },
             },
             signing: SigningConfig {
                 keys: None,

@@ -40,6 +40,10 @@ impl fmt::Display for Config {
         writeln!(out, "\n[plugins]\ndir = {}", path(&self.plugins.dir))?;
         trust::show(out, &self.plugins.trust)?;
         writeln!(out, "on_failure = {}", word(self.plugins.on_failure))?;
+        let probe = &self.plugins.probe;
+        writeln!(out, "probe = {}", probe.enabled)?;
+        writeln!(out, "probe_timeout_ms = {}", probe.timeout.as_millis())?;
+        writeln!(out, "probe_memory_mb = {}", probe.memory_mb)?;
 
         writeln!(out, "\n[signing]")?;
         match &self.signing.keys {

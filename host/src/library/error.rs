@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{error, fmt, io};
 
 use super::{Distrust, InterfaceVersion, PinCommand, THIS_INTERFACE};
+use crate::probe::ProbeFailure;
 
 /// A library was refused. The text is one line that names the file, what is wrong with it, and
 /// what to do.
@@ -56,6 +57,10 @@ pub enum Reason {
         /// What would do without it.
         command: Box<PinCommand>,
     },
+    /// The library did in a probe what it must not do in the host.
+    Probe(Box<ProbeFailure>),
+    /// The library could not be probed, for a reason that does not lie in it.
+    ProbeImpossible(String),
     /// The system's loader refused the library.
     Loader(String),
     /// The library has metadata but no table to go with it.
@@ -155,6 +160,11 @@ impl fmt::Display for Reason {
                 f,
                 "is pinned ({plugin}) but not there: put it back, or, if it is meant to be gone, run {command}"
             ),
+            Self::Probe(failure) => failure.fmt(f),
+            Self::ProbeImpossible(what) => write!(
+                f,
+                "could not be probed before loading ({what}): mend that, or set `probe = false` under `[plugins]`"
+            ),
             Self::Loader(what) => write!(f, "cannot be loaded: {what}"),
             Self::NoTable => f.write_str(
                 "has metadata but exports no listener table: link it as a `cdylib` and keep the symbols that `export!` makes",
@@ -182,6 +192,7 @@ impl error::Error for LoadError {
         match &self.reason {
             Reason::Read(error) => Some(error),
             Reason::Untrusted(why) => Some(&**why),
+            Reason::Probe(failure) => Some(&**failure),
             _ => None,
         }
     }

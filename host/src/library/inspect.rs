@@ -1,8 +1,12 @@
 //! Looks at a library's bytes without running any of them.
 
+use abi_stable::library::ROOT_MODULE_LOADER_NAME;
+use object::read::NameOrOrdinal;
 use object::{BinaryFormat, Object, ObjectKind, ObjectSection, ObjectSegment};
 
-use super::{LoadError, Metadata, PanicStrategy, Reason, Sealed, THIS_INTERFACE};
+use op_listener_abi::C_ENTRY_POINT;
+
+use super::{LoadError, Metadata, PanicStrategy, Reason, Sealed, THIS_INTERFACE, elf};
 
 /// A library that this host can load, as far as can be seen without running it.
 pub struct Inspected {
@@ -26,6 +30,9 @@ impl Inspected {
 /// Mach-O's (16).
 const SECTIONS: [&str; 3] = [".op_listener", ".oplstnr", "__op_listener"];
 
+/// The longest metadata, in bytes.
+const MOST_METADATA: u64 = 64 << 10;
+
 /// Inspects a library: that it is whole, of this machine, a plugin, and one that this host serves.
 ///
 /// # Errors
@@ -33,7 +40,7 @@ const SECTIONS: [&str; 3] = [".op_listener", ".oplstnr", "__op_listener"];
 /// It is not; the error says in what.
 pub fn inspect(sealed: Sealed) -> Result<Inspected, LoadError> {
     let inspected = read_metadata(&sealed).and_then(|metadata| {
-        servable(&metadata)?;
+        servable(&sealed, &metadata)?;
         Ok(metadata)
     });
     match inspected {
@@ -48,6 +55,9 @@ pub(crate) fn read_metadata(sealed: &Sealed) -> Result<Metadata, Reason> {
     if bytes.is_empty() {
         return Err(Reason::Incomplete("it is empty".to_owned()));
     }
+    if let Some(reason) = elf::cut_off(bytes) {
+        return Err(reason);
+    }
     let object = object::File::parse(bytes).map_err(|error| Reason::Format(error.to_string()))?;
     of_this_machine(&object)?;
     whole(&object, bytes)?;
@@ -55,6 +65,15 @@ pub(crate) fn read_metadata(sealed: &Sealed) -> Result<Metadata, Reason> {
         .iter()
         .find_map(|name| object.section_by_name(name))
         .ok_or(Reason::NotAPlugin)?;
+    if object.format() == BinaryFormat::Elf {
+        elf::check(bytes)?;
+    }
+    if section.size() > MOST_METADATA {
+        return Err(Reason::Metadata(format!(
+            "it is {} bytes long, and {MOST_METADATA} are the most",
+            section.size()
+        )));
+    }
     let section = section
         .data()
         .map_err(|error| Reason::Incomplete(format!("its metadata section: {error}")))?;
@@ -62,7 +81,7 @@ pub(crate) fn read_metadata(sealed: &Sealed) -> Result<Metadata, Reason> {
 }
 
 /// Whether this host serves such a plugin.
-pub(crate) fn servable(metadata: &Metadata) -> Result<(), Reason> {
+pub(crate) fn servable(sealed: &Sealed, metadata: &Metadata) -> Result<(), Reason> {
     let (id, version) = (&metadata.id, &metadata.version);
     if !THIS_INTERFACE.serves(metadata.interface) {
         return Err(Reason::Interface {
@@ -77,7 +96,35 @@ pub(crate) fn servable(metadata: &Metadata) -> Result<(), Reason> {
             version: version.clone(),
         });
     }
-    Ok(())
+    if has_table(sealed.bytes())? {
+        Ok(())
+    } else {
+        Err(Reason::NoTable)
+    }
+}
+
+/// Whether a library exports one of the symbols behind which the table of its listeners is found.
+fn has_table(bytes: &[u8]) -> Result<bool, Reason> {
+    let names = [ROOT_MODULE_LOADER_NAME, C_ENTRY_POINT];
+    let damaged = |error: object::Error| Reason::Format(error.to_string());
+    let object = object::File::parse(bytes).map_err(damaged)?;
+    if object.format() == BinaryFormat::Elf {
+        return elf::exports(bytes, &names);
+    }
+    for export in object.exports().map_err(damaged)? {
+        let export = export.map_err(damaged)?;
+        if let NameOrOrdinal::Name(name) = export.name() {
+            // Mach-O puts an underscore before each name.
+            let bare = name.strip_prefix(b"_").unwrap_or(name);
+            if names
+                .iter()
+                .any(|wanted| [name, bare].contains(&wanted.as_bytes()))
+            {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 fn of_this_machine(object: &object::File<'_>) -> Result<(), Reason> {
@@ -90,7 +137,13 @@ fn of_this_machine(object: &object::File<'_>) -> Result<(), Reason> {
     let machine = format!("{:?}", object.architecture()).to_ascii_lowercase();
     let machine = machine.replace("i386", "x86");
     let bits = if object.is_64() { 64 } else { 32 };
-    if object.format() != format || machine != std::env::consts::ARCH || bits != usize::BITS {
+    let little = cfg!(target_endian = "little");
+    let order = object.is_little_endian() == little;
+    if object.format() != format
+        || !order
+        || machine != std::env::consts::ARCH
+        || bits != usize::BITS
+    {
         return Err(Reason::Foreign(format!(
             "{:?}, {:?}, {bits} bits",
             object.format(),

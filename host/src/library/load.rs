@@ -17,6 +17,7 @@ use abi_stable::type_layout::{TLFieldOrFunction, TypeLayout};
 use libloading::Library;
 use op_listener_abi::{C_ENTRY_POINT, ListenerRef, PluginRef};
 
+use super::sealed::Staged;
 use super::{Inspected, InterfaceVersion, LoadError, Metadata, Reason, THIS_INTERFACE, Trusted};
 
 /// A library in memory, its interface checked. Never unmapped: Rust code that has started threads
@@ -70,6 +71,20 @@ pub(crate) fn load(trusted: &Trusted) -> Result<Loaded, LoadError> {
 
 fn table(library: &Inspected) -> Result<PluginRef, Reason> {
     let staged = library.sealed().stage().map_err(Reason::Read)?;
+    load_from(&staged, library.metadata(), || {})
+}
+
+/// Maps bytes and checks the table that they export. Calls `mapped` when the first is done. What
+/// was mapped stays so, whatever comes after.
+///
+/// # Errors
+///
+/// The system's loader refuses the library, or its table is of another interface.
+pub(crate) fn load_from(
+    staged: &Staged,
+    metadata: &Metadata,
+    mapped: impl FnOnce(),
+) -> Result<PluginRef, Reason> {
     let opened = open(staged.path()).map_err(|error| {
         Reason::Loader(one_line(&innermost(&error).replace(
             // The system's loader names the sealed copy.
@@ -79,11 +94,12 @@ fn table(library: &Inspected) -> Result<PluginRef, Reason> {
     })?;
     // Leaked before anything in it is called: see `Loaded`.
     let opened: &'static Library = Box::leak(Box::new(opened));
+    mapped();
     let plugin = match header(opened)? {
         Some(header) => rust_table(header)?,
         None => c_table(opened)?,
     };
-    matches_metadata(plugin, library.metadata())?;
+    matches_metadata(plugin, metadata)?;
     Ok(plugin)
 }
 

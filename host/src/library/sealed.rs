@@ -69,21 +69,39 @@ impl Sealed {
     }
 
     /// Puts the bytes where the system's loader can map them and nobody can change them.
-    pub(super) fn stage(&self) -> std::io::Result<Staged> {
+    pub(crate) fn stage(&self) -> std::io::Result<Staged> {
         platform::stage(self)
     }
 }
 
 /// Bytes ready to be mapped.
-pub(super) struct Staged {
+pub(crate) struct Staged {
     path: PathBuf,
     /// Keeps the path valid until the library is mapped.
-    _file: File,
+    file: File,
 }
 
 impl Staged {
-    pub(super) fn path(&self) -> &Path {
+    /// Bytes that another process has made ready, `file` being open for as long as `path` is to
+    /// be valid.
+    pub(crate) fn new(path: PathBuf, file: File) -> Self {
+        Self { path, file }
+    }
+
+    /// What the system's loader opens.
+    pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The same, open.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Removes bytes that were not mapped, or not by a process that still runs.
+    pub(crate) fn discard(self) {
+        platform::discard(self);
     }
 }
 
@@ -108,10 +126,13 @@ mod platform {
         file.write_all(&sealed.bytes)?;
         let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
         fcntl_add_seals(&file, seals)?;
-        Ok(Staged {
-            path: path_of_its_own(file.as_raw_fd()).into(),
-            _file: file,
-        })
+        let path = path_of_its_own(file.as_raw_fd());
+        Ok(Staged::new(path.into(), file))
+    }
+
+    /// The memory goes with the last descriptor.
+    pub(super) fn discard(staged: Staged) {
+        drop(staged);
     }
 
     static STAGED: AtomicU32 = AtomicU32::new(0);
@@ -180,6 +201,16 @@ mod platform {
         copy.write_all(&sealed.bytes)?;
         drop(copy);
         let file = File::open(&path)?;
-        Ok(Staged { path, _file: file })
+        Ok(Staged::new(path, file))
+    }
+
+    /// What cannot be removed is left to the system.
+    pub(super) fn discard(staged: Staged) {
+        let Staged { path, file } = staged;
+        drop(file);
+        let _ = fs::remove_file(&path);
+        if let Some(dir) = path.parent() {
+            let _ = fs::remove_dir(dir);
+        }
     }
 }

@@ -107,6 +107,15 @@ codes! {
     UNKNOWN_SPI = "OPL0110" Warn
         "A plugin exports a listener for an SPI that this host does not know. Its other listeners work."
         "Update the host to use it.";
+    PROBED = "OPL0121" Debug
+        "A library that this host had not seen before was loaded and tried in a process of its own, and did no harm there."
+        "Nothing: this is remembered. (A library that fails its probe is refused under OPL0102.)";
+    PROBES_DAMAGED = "OPL0122" Warn
+        "The file in which the outcomes of probes are remembered cannot be read or understood. It is made anew; each library is probed once more."
+        "Nothing, if it happens once. Otherwise look at what else writes to the data directory.";
+    PROBES_NOT_KEPT = "OPL0123" Warn
+        "The outcome of a probe could not be written to the data directory. The library was loaded or refused all the same; the next start probes it again."
+        "Let the host write to the file that the line names.";
 
     LISTENER_FAILED = "OPL0201" Error
         "A listener returned an error for an event. The next listener was called all the same."

@@ -9,6 +9,7 @@ use crate::library::{
     Judge, LoadError, Loaded, Reason, Sealed, Trust, Trusted, discover, inspect, load,
 };
 use crate::log::{bridge, say};
+use crate::probe::Prober;
 use crate::register::StartError;
 
 /// The plugins of a directory.
@@ -18,6 +19,8 @@ pub(super) struct Catalogue {
     /// The ids of those that were not refused, in the order of the files' names.
     order: Vec<String>,
     refused: usize,
+    /// Tries libraries before they are loaded, if any is.
+    prober: Option<Prober>,
 }
 
 enum Plugin {
@@ -29,12 +32,17 @@ enum Plugin {
 
 impl Catalogue {
     /// Looks at all files of a directory. Nothing is run. What is refused is logged.
-    pub(super) fn read(dir: &Path, trust: &Trust) -> Result<Self, StartError> {
+    pub(super) fn read(
+        dir: &Path,
+        trust: &Trust,
+        prober: Option<Prober>,
+    ) -> Result<Self, StartError> {
         let judge = trust.judge().map_err(StartError::Trust)?;
         let mut catalogue = Self {
             plugins: BTreeMap::new(),
             order: Vec::new(),
             refused: 0,
+            prober,
         };
         let files = discover(dir).map_err(StartError::Discover)?;
         for file in &files {
@@ -100,7 +108,11 @@ impl Catalogue {
             Plugin::Refused => return Some(Err(())),
             Plugin::Found(found) => &*found,
         };
-        match load_and_start(found, services) {
+        let vouched = match &mut self.prober {
+            Some(prober) => prober.vouch_for(found.library()).map(drop),
+            None => Ok(()),
+        };
+        match vouched.and_then(|()| load_and_start(found, services)) {
             Ok(loaded) => {
                 // The bytes that were read are not needed any more.
                 *plugin = Plugin::Loaded(loaded.clone());

@@ -15,15 +15,17 @@ use crate::dispatch::{Policy, Registered};
 use crate::ffi::{self, FailureKind, HostSide, Instance, Services};
 use crate::library::THIS_INTERFACE;
 use crate::log::{Code, codes, emit, say};
+use crate::probe::Prober;
 
 /// Makes all listeners, in the order in which they are to be called: the entries of the
 /// configuration in their order, then plugins without an entry by their files' names; within a
-/// plugin in the order of its export.
+/// plugin in the order of its export. With a prober, only libraries that it vouches for are loaded.
 pub(crate) fn register(
     config: &Config,
     services: &Arc<Services>,
+    prober: Option<Prober>,
 ) -> Result<Vec<Registered>, StartError> {
-    let catalogue = Catalogue::read(&config.plugins.dir, &config.plugins.trust)?;
+    let catalogue = Catalogue::read(&config.plugins.dir, &config.plugins.trust, prober)?;
     let mut registrar = Registrar {
         config,
         services,

@@ -72,8 +72,10 @@ pub struct Listener {
     /// The full path of the listener's type.
     pub class: unsafe extern "C" fn() -> Text<'static>,
     /// Makes an instance. `request` is a JSON object: `name` (of the instance), `config` (object),
-    /// `data_dir` and `base_dir` (paths), `host` (object with `version` and `interface`). On
-    /// success `object` is set; otherwise it is left alone, and there is nothing to release.
+    /// `data_dir` and `base_dir` (paths), `host` (object with `version` and `interface`); in a
+    /// probe also `probe` (`true`): the host tries a library that it has not seen before, with an
+    /// empty `config` and no events, and nothing may be done that is felt outside. On success
+    /// `object` is set; otherwise it is left alone, and there is nothing to release.
     pub init: unsafe extern "C" fn(
         host: HostHandle,
         request: Text<'_>,

@@ -7,6 +7,7 @@ mod interrupt;
 mod keys;
 mod list;
 mod pin;
+mod probe;
 mod run;
 
 use std::panic;
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use exit::Exit;
+use op_listener_host::probe::run_process;
 
 /// Calls event listeners, native plugins, for every ID token and access token that an OpenID
 /// provider issues and for every subject that is authenticated and consents.
@@ -38,6 +40,12 @@ enum Command {
     List(list::Arguments),
     /// Write down which plugin files may be loaded, by their hashes, after showing what changes
     Pin(pin::Arguments),
+    /// Try plugins in a process of their own, as `run` does before it loads one that it has not
+    /// seen before
+    Probe(probe::Arguments),
+    /// What `probe` runs in that process.
+    #[command(name = "probe-process", hide = true)]
+    ProbeProcess { request: String },
     /// Make a signing key, or print the public JWK set of one
     #[command(subcommand)]
     Keys(keys::Command),
@@ -60,11 +68,13 @@ fn main() -> ExitCode {
         }
     };
     let outcome = panic::catch_unwind(move || match arguments.command {
-        Command::Run(arguments) => run::run(arguments),
-        Command::List(arguments) => list::list(&arguments),
-        Command::Pin(arguments) => pin::pin(arguments),
-        Command::Keys(command) => keys::keys(command),
-        Command::Config(command) => config::config(command),
+        Command::Run(arguments) => run::run(arguments).into(),
+        Command::List(arguments) => list::list(&arguments).into(),
+        Command::Pin(arguments) => pin::pin(arguments).into(),
+        Command::Probe(arguments) => probe::probe(&arguments).into(),
+        Command::ProbeProcess { request } => run_process(&request).into(),
+        Command::Keys(command) => keys::keys(command).into(),
+        Command::Config(command) => config::config(command).into(),
     });
-    outcome.unwrap_or(Exit::Internal).into()
+    outcome.unwrap_or(Exit::Internal.into())
 }

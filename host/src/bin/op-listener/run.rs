@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use op_listener_host::config::Config;
 use op_listener_host::feed::{Feed, Totals};
 use op_listener_host::log::{self, Settings};
+use op_listener_host::probe::Prober;
 use op_listener_host::{Host, StartError};
 
 use crate::exit::Exit;
@@ -64,7 +65,11 @@ pub(crate) fn run(arguments: Arguments) -> Exit {
             ));
         }
     };
-    let host = match Host::builder().config(config).build() {
+    let prober = match Prober::this_program() {
+        Ok(prober) => prober,
+        Err(error) => return Exit::Internal.because(format_args!("this program: {error}")),
+    };
+    let host = match Host::builder().config(config).prober(prober).build() {
         Ok(host) => host,
         Err(error @ StartError::Refused { .. }) => {
             log::start_abandoned(&error);

@@ -40,6 +40,9 @@ data_dir = "/etc/op/op-listener-data"
 dir = "/etc/op/plugins"
 trust = "permissions"
 on_failure = "abort"
+probe = true
+probe_timeout_ms = 10000
+probe_memory_mb = 1024
 
 [signing]
 # keys: not set, a key that lives as long as the host

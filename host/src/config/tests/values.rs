@@ -24,6 +24,9 @@ fn an_empty_file_means_the_defaults() {
     assert_eq!(config.plugins.dir, base.join("plugins"));
     assert_eq!(config.plugins.trust, Trust::Permissions);
     assert_eq!(config.plugins.on_failure, OnFailure::Abort);
+    assert!(config.plugins.probe.enabled);
+    assert_eq!(config.plugins.probe.timeout, Duration::from_secs(10));
+    assert_eq!(config.plugins.probe.memory_mb, 1024);
     assert_eq!(config.signing.keys, None);
     assert_eq!(config.signing.algorithm, Algorithm::Rs256);
     assert_eq!(config.signing.kid, None);
@@ -56,6 +59,9 @@ data_dir = "data"
 dir = "../plugins"
 trust = "off"
 on_failure = "skip"
+probe = false
+probe_timeout_ms = 500
+probe_memory_mb = 256
 [signing]
 keys = "keys.json"
 algorithm = "EdDSA"
@@ -88,6 +94,9 @@ budget_ms = 2.5
     );
     assert_eq!(config.plugins.trust, Trust::Off);
     assert_eq!(config.plugins.on_failure, OnFailure::Skip);
+    assert!(!config.plugins.probe.enabled);
+    assert_eq!(config.plugins.probe.timeout, Duration::from_millis(500));
+    assert_eq!(config.plugins.probe.memory_mb, 256);
     assert_eq!(config.signing.keys, Some(base.join("keys.json")));
     assert_eq!(config.signing.algorithm, Algorithm::EdDsa);
     assert_eq!(config.signing.kid.as_deref(), Some("k1"));

@@ -1,0 +1,239 @@
+//! The host's side: whether a library may be loaded, by what is remembered or by a probe.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+use std::{env, thread};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::processes::{Bytes, MARK, Outcome, Request, SUBCOMMAND, Supervise};
+use super::verdicts::{Finding, Verdict, Verdicts};
+use super::{Ended, ProbeFailure, system};
+use crate::config::{Config, ProbeConfig};
+use crate::library::{
+    Distrust, Inspected, LoadError, Reason, Sealed, Sha256, Staged, Trust, inspect,
+};
+use crate::log::say;
+
+/// Lets libraries be loaded that came through a probe, now or earlier.
+pub struct Prober {
+    /// An `op-listener` command.
+    program: PathBuf,
+    trust: Trust,
+    limits: ProbeConfig,
+    verdicts: Verdicts,
+}
+
+/// A library came through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probed {
+    /// When it did (RFC 3339, UTC), if not just now.
+    pub remembered: Option<String>,
+    /// What listeners said that declined an empty configuration, as `class: why`. Not remembered.
+    pub declined: Vec<String>,
+}
+
+/// How much longer than the library the supervisor may take, before it is given up.
+const GRACE: Duration = Duration::from_secs(15);
+/// More than any outcome takes, in bytes.
+const LONGEST_OUTCOME: u64 = 8 << 20;
+
+impl Prober {
+    /// A prober with the limits and the trust of a configuration, which remembers in its data
+    /// directory.
+    /// `program` is an `op-listener` command of this host's version.
+    pub fn new(config: &Config, program: impl Into<PathBuf>) -> Self {
+        Self {
+            program: program.into(),
+            trust: config.plugins.trust.clone(),
+            limits: config.plugins.probe.clone(),
+            verdicts: Verdicts::read(&config.data_dir),
+        }
+    }
+
+    /// This very program, for the `op-listener` command.
+    ///
+    /// # Errors
+    ///
+    /// The system does not say which it is.
+    pub fn this_program() -> io::Result<PathBuf> {
+        system::this_program()
+    }
+
+    /// Probes the library in a file. With `again`, what is remembered of it is forgotten first.
+    ///
+    /// # Errors
+    ///
+    /// The file is refused, by inspection or by the probe; or it is not trusted, and then nothing
+    /// of it was run.
+    pub fn probe_file(&mut self, file: &Path, again: bool) -> Result<Probed, LoadError> {
+        let library = inspect(Sealed::read(file)?)?;
+        let judge = self.trust.judge().map_err(|error| {
+            let why = Distrust::Unjudged(error.to_string());
+            LoadError::new(file, Reason::Untrusted(Box::new(why)))
+        })?;
+        let library = judge.admit(library)?;
+        if again {
+            self.verdicts.forget(&sha256(library.library()));
+        }
+        self.vouch_for(library.library())
+    }
+
+    /// Says whether a library may be loaded; probes it if that is not known yet.
+    ///
+    /// # Errors
+    ///
+    /// It must not, or nobody can tell.
+    pub(crate) fn vouch_for(&mut self, library: &Inspected) -> Result<Probed, LoadError> {
+        let file = library.sealed().file();
+        let sha256 = sha256(library);
+        if let Some(known) = self.remembered(&sha256) {
+            return known.map_err(|reason| LoadError::new(file, reason));
+        }
+        let outcome = self
+            .run(library)
+            .unwrap_or_else(|error| Outcome::Impossible(error.to_string()));
+        let reason = match outcome {
+            Outcome::Passed { declined } => {
+                self.remember(&sha256, file, Finding::Passed);
+                say!(PROBED, "Probed {file:?}: it did no harm");
+                return Ok(Probed {
+                    remembered: None,
+                    declined,
+                });
+            }
+            // Not remembered: a library that is missing today is there tomorrow, and then the
+            // constructors run that did not run today.
+            Outcome::Refused(refusal) => refusal.into(),
+            Outcome::Failed(failure) => {
+                self.remember(&sha256, file, Finding::Failed(failure.clone()));
+                Reason::Probe(Box::new(failure))
+            }
+            Outcome::Impossible(what) => Reason::ProbeImpossible(what),
+        };
+        Err(LoadError::new(file, reason))
+    }
+
+    fn remembered(&self, sha256: &str) -> Option<Result<Probed, Reason>> {
+        let verdict = self.verdicts.on(sha256)?;
+        match &verdict.finding {
+            Finding::Passed => Some(Ok(Probed {
+                remembered: Some(verdict.time.clone()),
+                declined: Vec::new(),
+            })),
+            Finding::Failed(failure) if self.may_do_better(failure) => None,
+            Finding::Failed(failure) => {
+                let mut failure = failure.clone();
+                failure.remembered = Some(verdict.time.clone());
+                Some(Err(Reason::Probe(Box::new(failure))))
+            }
+        }
+    }
+
+    /// What failed at a limit is tried again once the limit was raised.
+    fn may_do_better(&self, failure: &ProbeFailure) -> bool {
+        match failure.ended {
+            Ended::TimeLimit => self.limits.timeout.as_millis() > failure.timeout_ms.into(),
+            Ended::MemoryLimit => self.limits.memory_mb > failure.memory_mb,
+            Ended::Signal(_) | Ended::ExitCode(_) => false,
+        }
+    }
+
+    fn remember(&mut self, sha256: &str, file: &Path, finding: Finding) {
+        let now = OffsetDateTime::now_utc().replace_nanosecond(0);
+        let time = now.map(|now| now.format(&Rfc3339).unwrap_or_default());
+        let verdict = Verdict::new(sha256, file, time.unwrap_or_default(), finding);
+        self.verdicts.keep(&verdict);
+    }
+
+    /// Runs a supervisor and reads what it answers.
+    fn run(&self, library: &Inspected) -> io::Result<Outcome> {
+        if env::var_os(MARK).is_some() {
+            return Err(io::Error::other(
+                "this process was itself started for a probe, so the program that was named as prober is no op-listener command",
+            ));
+        }
+        let staged = library.sealed().stage()?;
+        let mut command = Command::new(&self.program);
+        let bytes = hand_over(&staged, &mut command);
+        let request = Request::Supervise(Supervise {
+            host: env!("CARGO_PKG_VERSION").to_owned(),
+            bytes,
+            timeout_ms: u64::try_from(self.limits.timeout.as_millis()).unwrap_or(u64::MAX),
+            memory_mb: self.limits.memory_mb,
+        });
+        command
+            .arg(SUBCOMMAND)
+            .arg(serde_json::to_string(&request)?)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .env(MARK, "1");
+        let answer = answer(command, self.limits.timeout + GRACE);
+        staged.discard();
+        serde_json::from_slice(&answer?).map_err(|error| {
+            let program = &self.program;
+            io::Error::other(format!(
+                "{program:?} gave no answer ({error}): is it the op-listener command?"
+            ))
+        })
+    }
+}
+
+/// Puts the bytes where the supervisor finds them.
+#[cfg(target_os = "linux")]
+fn hand_over(staged: &Staged, command: &mut Command) -> Bytes {
+    match staged.file().try_clone() {
+        Ok(file) => {
+            command.stdin(file);
+        }
+        // The tester will say that there is no library.
+        Err(_) => {
+            command.stdin(Stdio::null());
+        }
+    }
+    Bytes::StandardInput
+}
+
+#[cfg(not(target_os = "linux"))]
+fn hand_over(staged: &Staged, command: &mut Command) -> Bytes {
+    command.stdin(Stdio::null());
+    Bytes::Copy(staged.path().to_owned())
+}
+
+/// Runs a command to its end and returns what it wrote to standard output.
+fn answer(mut command: Command, patience: Duration) -> io::Result<Vec<u8>> {
+    let program = command.get_program().to_owned();
+    let mut process = command
+        .spawn()
+        .map_err(|error| io::Error::new(error.kind(), format!("{program:?}: {error}")))?;
+    let pipe = process.stdout.take();
+    let pipe = pipe.ok_or_else(|| io::Error::other("a pipe is missing"))?;
+    let (sender, receiver) = channel();
+    let reader = thread::Builder::new().spawn(move || {
+        let mut answer = Vec::new();
+        let read = pipe.take(LONGEST_OUTCOME).read_to_end(&mut answer);
+        // Nobody waits for it any more where this fails.
+        let _ = sender.send(read.map(|_| answer));
+    });
+    let answer = match reader {
+        Ok(_) => receiver
+            .recv_timeout(patience)
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
+        Err(error) => Err(error),
+    };
+    if answer.is_err() {
+        // Fails where it has ended already.
+        let _ = process.kill();
+    }
+    // Fails where the host ignores the end of its children; then there is nothing to reap.
+    let _ = process.wait();
+    answer
+}
+
+fn sha256(library: &Inspected) -> String {
+    Sha256::of(library.sealed().bytes()).to_string()
+}
