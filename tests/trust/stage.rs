@@ -5,33 +5,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::LazyLock;
 
+use op_listener_tests::{audit_log, host_binary, parse_lines};
 use serde_json::Value;
 use tempfile::TempDir;
-
-/// The host's binary and the audit log's library, built as the tests themselves are.
-static BUILT: LazyLock<(PathBuf, PathBuf)> = LazyLock::new(|| {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "-p", "op-listener-host", "--bin", "op-listener"]);
-    cargo.args(["-p", "op-listener-audit-log", "--lib"]);
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    cargo.arg("--target-dir").arg(target).current_dir(workspace);
-    let status = cargo.status().unwrap();
-    assert!(status.success(), "{cargo:?}: {status}");
-    let profile = if cfg!(debug_assertions) {
-        "debug"
-    } else {
-        "release"
-    };
-    let library = format!("{DLL_PREFIX}op_listener_audit_log{DLL_SUFFIX}");
-    let built = target.join(profile);
-    (built.join("op-listener"), built.join(library))
-});
 
 /// The audit log's version: that of the workspace.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -46,7 +23,7 @@ pub(crate) fn plugin_of_version(version: &str) -> Vec<u8> {
 
 /// The bytes of the audit log.
 pub(crate) fn plugin() -> Vec<u8> {
-    fs::read(&BUILT.1).unwrap()
+    fs::read(audit_log().0).unwrap()
 }
 
 /// The audit log with other bytes at its end: what the loader maps is the same.
@@ -129,7 +106,7 @@ impl Stage {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&BUILT.0);
+        let mut command = Command::new(host_binary());
         command.args(arguments).current_dir(self.0.path());
         command.env_remove("RUST_BACKTRACE").stdin(Stdio::null());
         command
@@ -190,7 +167,7 @@ impl Stage {
         assert_eq!(done.code, Some(3), "{}", done.stderr);
         assert_eq!(
             done.line("OPL0102"),
-            format!("{:?}: {why}", self.shown("audit"))
+            format!("{:?}: {why}", self.file("audit"))
         );
         assert!(!done.stderr.contains("[OP0211]"), "{}", done.stderr);
         assert!(!self.path("op-listener-data").exists(), "something was run");
@@ -203,25 +180,16 @@ impl Stage {
             why.strip_prefix("is not trusted: ").unwrap_or(why)
         );
     }
-
-    /// The plugin's path as the host shows it.
-    pub(crate) fn shown(&self, name: &str) -> PathBuf {
-        self.file(name)
-    }
 }
 
 impl Done {
     /// The message of the one line under a code.
     #[track_caller]
     pub(crate) fn line(&self, code: &str) -> String {
-        let code = format!(" - [{code}] ");
-        let lines: Vec<_> = self.stderr.lines().collect();
-        let lines: Vec<_> = lines
-            .iter()
-            .filter_map(|line| line.split_once(&code))
-            .collect();
+        let lines = parse_lines(&self.stderr).into_iter();
+        let lines: Vec<_> = lines.filter(|line| line.is(code)).collect();
         match &lines[..] {
-            [(_, message)] => (*message).to_owned(),
+            [line] => line.message.clone(),
             _ => panic!("one {code} expected in\n{}", self.stderr),
         }
     }

@@ -32,7 +32,7 @@ impl From<io::Error> for ReadError {
 
 /// Who may write to a file, and exchange it for another.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(not(unix), expect(dead_code, reason = "never made there"))]
+#[cfg_attr(not(unix), allow(dead_code, reason = "never made there"))]
 pub(super) struct Access {
     /// The file itself.
     pub(super) file: Permissions,
@@ -44,7 +44,7 @@ pub(super) struct Access {
 
 /// Owner, group and mode of a file or directory, as POSIX has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(unix), expect(dead_code, reason = "never made there"))]
+#[cfg_attr(not(unix), allow(dead_code, reason = "never made there"))]
 pub(super) struct Permissions {
     pub(super) owner: u32,
     pub(super) group: u32,
