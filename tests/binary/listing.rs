@@ -37,7 +37,7 @@ fn a_plugin_is_shown_with_all_that_it_says_of_itself() {
              \x20 listener   id_token_issue  op_listener_chorus_of_two::voices::Alto\n\
              \x20 size       {size}\n\
              \x20 sha256     {sha256}\n\
-             \x20 trust      good\n\
+             \x20 trust      permissions\n\
              \x20 loads      yes\n"
         )
     );
@@ -60,7 +60,10 @@ fn a_plugin_is_shown_with_all_that_it_says_of_itself() {
                 {"spi": "access_token_issue", "class": "op_listener_chorus_of_two::voices::Tenor"},
                 {"spi": "id_token_issue", "class": "op_listener_chorus_of_two::voices::Alto"},
             ],
-            "trust": "good",
+            "trusted": true,
+            "trust": "permissions",
+            "signed_by": null,
+            "signed_comment": null,
             "loads": true,
             "reason": null,
         })]
