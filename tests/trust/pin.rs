@@ -42,7 +42,7 @@ fn it_shows_the_change_and_writes_a_file_for_people() {
         )
     );
     let lock = stage.path("plugins.lock");
-    assert_eq!(done.stderr, format!("op-listener: wrote {:?}\n", lock));
+    assert_eq!(done.stderr, format!("op-listener: wrote {lock:?}\n"));
     let text = fs::read_to_string(&lock).unwrap();
     assert!(
         text.ends_with(&format!(
