@@ -38,21 +38,20 @@ fn records_of_listeners_reach_the_embedders_own_subscriber() {
     let filter = tracing_subscriber::filter::Targets::new()
         .with_target("MAIN", tracing::Level::INFO)
         .with_target("op_listener_puppet", tracing::Level::DEBUG);
-    // For this thread alone: other tests run beside it.
+    // For the whole process, as an embedder sets it: lines of other tests come here too.
     let subscriber = tracing_subscriber::registry()
         .with(kept.clone())
         .with(filter);
+    tracing::subscriber::set_global_default(subscriber).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    tracing::subscriber::with_default(subscriber, || {
-        let listener = "[[listener]]\nplugin = \"puppet\"\nname = \"talker\"\nspi = [\"id_token_issue\"]\nconfig = { talk = true }";
-        let host = host(&dir, &[Library::Puppet], listener, |builder| builder);
-        let event = Event::id_token_issue("alice", "000123", "{}")
-            .issuer("https://op.example.com")
-            .id("e1")
-            .build()
-            .unwrap();
-        host.dispatch(&event);
-    });
+    let listener = "[[listener]]\nplugin = \"puppet\"\nname = \"talker\"\nspi = [\"id_token_issue\"]\nconfig = { talk = true }";
+    let host = host(&dir, &[Library::Puppet], listener, |builder| builder);
+    let event = Event::id_token_issue("alice", "000123", "{}")
+        .issuer("https://op.example.com")
+        .id("e1")
+        .build()
+        .unwrap();
+    host.dispatch(&event);
     let kept = kept.0.lock().unwrap();
     let has = |line: &str| {
         assert!(

@@ -233,10 +233,12 @@ fn derive(name: &str, more: &[&str], edits: &[Edit], next_minor: bool) -> PathBu
         })
         .collect();
     write(&workspace.join("Cargo.toml"), root.as_bytes());
-    let lock = workspace.join("Cargo.lock");
-    if !lock.exists() {
-        // Cargo drops from it what is not needed.
-        fs::copy(repository().join("Cargo.lock"), lock).expect("it can be copied");
+    // Cargo drops from the lock what is not needed, so the tree's own is kept beside it.
+    let lock = fs::read(repository().join("Cargo.lock")).expect("there is one");
+    let of_tree = workspace.join("of-the-tree.lock");
+    if fs::read(&of_tree).ok().as_ref() != Some(&lock) {
+        write(&workspace.join("Cargo.lock"), &lock);
+        write(&of_tree, &lock);
     }
     workspace
 }
@@ -250,7 +252,9 @@ struct Copy<'a> {
 
 impl Copy<'_> {
     fn folder(&mut self, from: &Path, part: &Path) {
-        fs::create_dir_all(self.dir.join(part)).expect("the target directory can be written to");
+        let to = self.dir.join(part);
+        fs::create_dir_all(&to).expect("the target directory can be written to");
+        remove_what_is_not_in(from, &to);
         for entry in fs::read_dir(from).expect("it is a folder of the sources") {
             let path = entry.expect("it can be listed").path();
             let name = path.file_name().expect("an entry has a name");
@@ -275,6 +279,22 @@ impl Copy<'_> {
             }
         }
         write(&self.dir.join(part), text.as_bytes());
+    }
+}
+
+/// What an earlier copy has left behind.
+fn remove_what_is_not_in(from: &Path, to: &Path) {
+    for entry in fs::read_dir(to).expect("it was made") {
+        let path = entry.expect("it can be listed").path();
+        let source = from.join(path.file_name().expect("an entry has a name"));
+        if source.is_dir() != path.is_dir() || !source.exists() {
+            let removed = if path.is_dir() {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
+            removed.expect("the target directory can be written to");
+        }
     }
 }
 
