@@ -81,8 +81,8 @@ const GROWTH: &[Edit] = &[
     ),
     (
         "host/src/library/load.rs",
-        "    matches_metadata(plugin, library.metadata())?;\n",
-        "    matches_metadata(plugin, library.metadata())?;\n    tracing::info!(target: \"MAIN\", \"new in the library: {:?}, in its listeners: {:?}\", plugin.new(), plugin.listeners().iter().map(|listener| listener.new()).collect::<Vec<_>>());\n",
+        "    matches_metadata(plugin, metadata)?;\n",
+        "    matches_metadata(plugin, metadata)?;\n    tracing::info!(target: \"MAIN\", \"new in the library: {:?}, in its listeners: {:?}\", plugin.new(), plugin.listeners().iter().map(|listener| listener.new()).collect::<Vec<_>>());\n",
     ),
     // Nothing that is built must be taken for the tree's.
     (

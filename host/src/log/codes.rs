@@ -109,7 +109,7 @@ codes! {
         "Update the host to use it.";
     PROBED = "OPL0121" Debug
         "A library that this host had not seen before was loaded and tried in a process of its own, and did no harm there."
-        "Nothing: this is remembered. (A library that fails its probe is refused under OPL0102.)";
+        "Nothing: this is remembered. A library that fails its probe is refused under OPL0102.";
     PROBES_DAMAGED = "OPL0122" Warn
         "The file in which the outcomes of probes are remembered cannot be read or understood. It is made anew; each library is probed once more."
         "Nothing, if it happens once. Otherwise look at what else writes to the data directory.";
