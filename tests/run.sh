@@ -13,6 +13,9 @@ say() { printf '\n== %s\n' "$*"; }
 
 say "formatting"
 cargo fmt --all -- --check
+# What the tests build lies in no workspace of the project, or in one of its own.
+cargo fmt --manifest-path tests/fixtures/Cargo.toml --all -- --check
+rustfmt --edition 2024 --check tests/outsider/src/lib.rs
 
 say "lints"
 cargo clippy --workspace --all-targets --all-features --locked -- -D warnings

@@ -1,7 +1,7 @@
 //! Registered client metadata by client id, for events that come without. Loaded once from a JSON
 //! array; secrets in it are dropped before anything else sees them.
 
-use crate::event::{json, rules, without_secrets};
+use crate::event::{Fault, json, rules, without_secrets};
 use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::error::Error;
@@ -49,16 +49,13 @@ impl ClientRegistry {
         let mut clients = HashMap::with_capacity(items.len());
         let mut indexes: HashMap<Box<str>, usize> = HashMap::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
-            let client_id: Box<str> = client_id(item.get())
-                .map_err(|problem| ClientsErrorKind::Client { index, problem })?
-                .into();
+            let (client_id, metadata) = read_client(item.get())
+                .map_err(|problem| ClientsErrorKind::Client { index, problem })?;
             if let Some(first) = indexes.insert(client_id.clone(), index) {
                 let problem = ClientProblem::Repeated { client_id, first };
                 return Err(ClientsErrorKind::Client { index, problem });
             }
-            // On one line, so that it can be embedded in NDJSON as it is.
-            let metadata = json::compact(&without_secrets(item.get(), true));
-            clients.insert(client_id, metadata.into());
+            clients.insert(client_id, metadata);
         }
         Ok(Self { clients })
     }
@@ -87,36 +84,34 @@ impl fmt::Debug for ClientRegistry {
     }
 }
 
-/// The `client_id` of one client's metadata.
-fn client_id(raw: &str) -> Result<String, ClientProblem> {
-    /// Levels that are left for the metadata within an event.
-    const DEPTH: usize = 127;
+/// One client's `client_id`, and its metadata without secrets.
+fn read_client(raw: &str) -> Result<(Box<str>, Box<str>), ClientProblem> {
+    /// Levels of the event in which it will be.
+    const DEPTH: usize = 128;
     if !json::is_object(raw) {
         let found = json::kind(raw);
         return Err(ClientProblem::NotAnObject { found });
     }
-    if rules::depth(DEPTH, raw).is_err() {
-        return Err(ClientProblem::TooDeep);
-    }
-    if json::has_lone_surrogate(raw) {
-        return Err(ClientProblem::LoneSurrogate);
-    }
+    let metadata = rules::value("client", raw, DEPTH).map_err(|error| match error.fault() {
+        Fault::LoneSurrogate => ClientProblem::LoneSurrogate,
+        _ => ClientProblem::TooDeep,
+    })?;
     let mut values = json::members(raw)
-        .filter(|(name, _)| json::string(name).is_some_and(|name| name == "client_id"))
+        .filter(|(name, _)| json::decode(name).is_some_and(|name| name == "client_id"))
         .map(|(_, value)| value);
-    match (values.next(), values.next()) {
-        (None, _) => Err(ClientProblem::NoClientId { found: "nothing" }),
-        (_, Some(_)) => Err(ClientProblem::NoClientId { found: "two" }),
-        (Some(value), None) => match json::string(value) {
-            Some(client_id) if !client_id.is_empty() => Ok(client_id.into_owned()),
-            Some(_) => Err(ClientProblem::NoClientId {
-                found: "an empty string",
-            }),
-            None => Err(ClientProblem::NoClientId {
-                found: json::kind(value),
-            }),
+    let client_id = match (values.next(), values.next()) {
+        (None, _) => Err("nothing"),
+        (_, Some(_)) => Err("two"),
+        (Some(value), None) => match json::decode(value) {
+            Some(client_id) if client_id.is_empty() => Err("an empty string"),
+            Some(client_id) => Ok(client_id.into()),
+            None => Err(json::kind(value)),
         },
-    }
+    };
+    let client_id = client_id.map_err(|found| ClientProblem::NoClientId { found })?;
+    // On one line, so that it can be embedded in NDJSON as it is.
+    let metadata = json::compact(&without_secrets(metadata));
+    Ok((client_id, metadata.into()))
 }
 
 /// Why a file of client metadata cannot be used.
@@ -249,5 +244,93 @@ impl fmt::Display for ClientProblem {
                 f.write_str("a lone surrogate escape: write the character itself")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        ClientRegistry::from_json(text.as_bytes())
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn clients_are_found_without_their_secrets_and_on_one_line() {
+        let text = "\u{feff}[\n {\"client_id\": \"a b\",\n  \"client\\u005fsecret\": \"s\",
+            \"registration_access_token\": \"t\", \"client_name\": \"A  \\\"B\"},
+            {\"client_name\": \"x\", \"client_id\": \"\\u00e9\"}]";
+        let clients = ClientRegistry::from_json(text.as_bytes()).unwrap();
+        assert_eq!(clients.len(), 2);
+        assert_eq!(
+            clients.get("a b"),
+            Some(r#"{"client_id":"a b","client_name":"A  \"B"}"#)
+        );
+        assert_eq!(
+            clients.get("é"),
+            Some(r#"{"client_name":"x","client_id":"\u00e9"}"#)
+        );
+        assert_eq!(clients.get("b"), None);
+    }
+
+    #[test]
+    fn each_error_says_which_client_and_what_and_no_secret() {
+        for (text, parts) in [
+            ("{}", &["array", "found an object"][..]),
+            ("[", &["not valid JSON", "line 1"]),
+            ("[] []", &["not valid JSON"]),
+            (
+                "[{\"client_id\":\"a\"},7]",
+                &["client [1]", "found a number"],
+            ),
+            (
+                "[{\"client_secret\":\"s3cr3t\"}]",
+                &["client [0]", "client_id", "found nothing"],
+            ),
+            ("[{\"client_id\":\"\"}]", &["client [0]", "empty"]),
+            ("[{\"client_id\":null}]", &["client [0]", "found null"]),
+            (
+                "[{\"client_id\":\"a\",\"client_id\":\"b\"}]",
+                &["client [0]", "two"],
+            ),
+            (
+                "[{\"client_id\":\"a\"},{\"client_id\":\"b\"},{\"client_id\":\"a\"}]",
+                &["client [2]", "\"a\"", "client [0]"],
+            ),
+            (
+                "[{\"client_id\":\"a\",\"x\":\"\\ud800\"}]",
+                &["client [0]", "surrogate"],
+            ),
+        ] {
+            let error = error(text);
+            assert!(
+                parts.iter().all(|part| error.contains(part)),
+                "{text}: {error}"
+            );
+            assert!(!error.contains("s3cr3t"));
+        }
+        let deep = "[".repeat(127) + &"]".repeat(127);
+        assert!(error(&format!("[{{\"client_id\":\"a\",\"x\":{deep}}}]")).contains("levels"));
+        assert!(matches!(
+            ClientRegistry::from_json(b"[\xff]"),
+            Err(ClientsErrorKind::NotUtf8 { valid: 1 })
+        ));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("none.json");
+        let error = ClientRegistry::load(&path).unwrap_err();
+        assert!(error.to_string().contains("none.json"));
+        assert!(error.source().is_some());
+        std::fs::write(&path, "[{}]").unwrap();
+        let error = ClientRegistry::load(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("none.json") && error.contains("client [0]"),
+            "{error}"
+        );
     }
 }

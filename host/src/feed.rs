@@ -84,7 +84,10 @@ impl Feed {
             depth: config.intake.max_depth,
         };
         let flow = FlowRule::new(bound);
-        let mut pipeline = Pipeline::new(Arc::new(flow)).with_limits(limits);
+        let lifetime = u32::try_from(config.flow.code_lifetime.as_secs()).unwrap_or(u32::MAX);
+        let mut pipeline = Pipeline::new(Arc::new(flow))
+            .with_limits(limits)
+            .with_code_lifetime(lifetime);
         if let Some(issuer) = &config.issuer {
             pipeline = pipeline.with_issuer(issuer).map_err(FeedError::Issuer)?;
         }

@@ -10,6 +10,7 @@ use crate::config::{Config, ListenerConfig};
 use crate::dispatch::{Dispatched, Dispatcher, StatsSnapshot, Table};
 use crate::event::Event;
 use crate::ffi::Services;
+use crate::library::Trust;
 use crate::log::say;
 use crate::probe::Prober;
 use crate::register::{StartError, register};
@@ -64,6 +65,13 @@ impl HostBuilder {
         self
     }
 
+    /// Sets by what the files in it are judged.
+    #[must_use]
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.config.plugins.trust = trust;
+        self
+    }
+
     /// Adds a `[[listener]]` entry.
     #[must_use]
     pub fn listener(mut self, listener: ListenerConfig) -> Self {
@@ -95,7 +103,7 @@ impl HostBuilder {
     ///
     /// # Errors
     ///
-    /// The signing keys or the plugin directory cannot be read, or a listener was refused that the
+    /// The signing keys, the plugin directory or the lock file cannot be read, or a listener was refused that the
     /// policy does not let be missing. What was loaded until then was shut down again.
     pub fn build(self) -> Result<Host, StartError> {
         let services = Arc::new(Services {

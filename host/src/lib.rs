@@ -9,6 +9,7 @@
 //! | --- | --- | --- |
 //! | [`config`] | reads and checks the configuration file | acting on it |
 //! | [`library`] | finds, inspects, judges and loads libraries | making listeners of what they export |
+//! | [`listing`], [`pinning`] | what `op-listener list` and `pin` do, without running any library | |
 //! | [`probe`] | tries libraries in a process of their own first | loading them into the host |
 //! | [`event`] | parses and checks events | what becomes of them |
 //! | [`flow`] | decides which subject event is due when | dispatching it |
@@ -29,6 +30,7 @@ pub mod intake;
 pub mod library;
 pub mod listing;
 pub mod log;
+pub mod pinning;
 pub mod probe;
 mod register;
 pub mod signing;

@@ -1,15 +1,16 @@
 //! What `op-listener list` shows: every library of a directory, seen without running it.
 
+use std::error::Error;
 use std::fmt;
 use std::path::Path;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use serde::Serialize;
 
 use crate::library::{
-    DiscoverError, LoadError, Metadata, PanicStrategy, Reason, Sealed, Trust, discover,
-    read_metadata, servable,
+    DiscoverError, Judge, Metadata, PanicStrategy, Reason, Sealed, Trust, TrustError, Verdict,
+    discover, read_metadata, servable,
 };
+use crate::log::may_end_a_line;
 
 /// A library, as far as can be seen without running it. As JSON: the members below, those that are
 /// `None` as `null`.
@@ -35,8 +36,14 @@ pub struct Listed {
     pub panic: Option<&'static str>,
     /// Its listeners, in the order of the export.
     pub listeners: Vec<ListedListener>,
-    /// `good`, or why the file is not trusted.
+    /// Whether the file is trusted.
+    pub trusted: Option<bool>,
+    /// Why it is: `permissions`, `pinned`, `signed by key …` or `off`; or why it is not.
     pub trust: Option<String>,
+    /// The key that signed it, if signatures were asked for and this one is good.
+    pub signed_by: Option<String>,
+    /// What the signer says of it.
+    pub signed_comment: Option<String>,
     /// Whether this host would load it, as far as can be seen.
     pub loads: bool,
     /// Why not.
@@ -52,19 +59,55 @@ pub struct ListedListener {
     pub class: String,
 }
 
-/// Lists a directory. No code of any library is run.
+/// A directory cannot be listed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ListError {
+    /// It cannot be read.
+    Discover(DiscoverError),
+    /// What its files are to be judged by cannot be used.
+    Trust(TrustError),
+}
+
+impl fmt::Display for ListError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Discover(error) => error.fmt(f),
+            Self::Trust(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for ListError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Discover(error) => error.source(),
+            Self::Trust(error) => error.source(),
+        }
+    }
+}
+
+/// Lists a directory, and after its files those that are pinned and not there. No code of any
+/// library is run.
 ///
 /// # Errors
 ///
-/// The directory cannot be read.
-pub fn list_dir(dir: &Path, trust: Trust) -> Result<Vec<Listed>, DiscoverError> {
-    let files = discover(dir)?;
-    let mut listed: Vec<Listed> = files.iter().map(|file| look_at(file, trust)).collect();
+/// The directory cannot be read, or what its files are to be judged by cannot be used.
+pub fn list_dir(dir: &Path, trust: &Trust) -> Result<Vec<Listed>, ListError> {
+    let judge = trust.judge().map_err(ListError::Trust)?;
+    let files = discover(dir).map_err(ListError::Discover)?;
+    let mut listed: Vec<Listed> = files.iter().map(|file| look_at(file, &judge)).collect();
     only_first_of_an_id(&mut listed);
+    let missing = judge.missing(dir, &files);
+    listed.extend(missing.iter().map(|error| {
+        let mut listed = Listed::named(error.file());
+        listed.refused(error.reason());
+        listed
+    }));
     Ok(listed)
 }
 
-fn look_at(file: &Path, trust: Trust) -> Listed {
+fn look_at(file: &Path, judge: &Judge) -> Listed {
     let mut listed = Listed::named(file);
     let sealed = match Sealed::read(file) {
         Ok(sealed) => sealed,
@@ -74,32 +117,37 @@ fn look_at(file: &Path, trust: Trust) -> Listed {
         }
     };
     listed.size = Some(sealed.bytes().len() as u64);
-    listed.sha256 = Some(hexadecimal(digest(&SHA256, sealed.bytes()).as_ref()));
-    let verdict = trust.judge(&sealed);
+    listed.sha256 = Some(sealed.sha256().to_string());
+    let verdict = judge.verdict(&sealed);
+    listed.trusted = Some(verdict.is_ok());
     listed.trust = Some(match &verdict {
-        Ok(_) => "good".to_owned(),
-        Err(error) => error.reason().to_string(),
+        Ok(verdict) => verdict.to_string(),
+        Err(distrust) => distrust.to_string(),
     });
+    if let Ok(Verdict::Signed { key, comment }) = &verdict {
+        listed.signed_by = Some(key.to_string());
+        listed.signed_comment = Some(comment.clone());
+    }
     let judged = read_metadata(&sealed).and_then(|metadata| {
         listed.tell(&metadata);
         servable(&sealed, &metadata)
     });
-    match (judged, verdict.as_ref().map_err(LoadError::reason)) {
+    match (judged, verdict) {
         (Err(reason), _) => listed.refused(&reason),
-        (Ok(()), Err(reason)) => listed.refused(reason),
+        (Ok(()), Err(distrust)) => listed.refused(&Reason::Untrusted(Box::new(distrust))),
         (Ok(()), Ok(_)) => listed.loads = true,
     }
     listed
 }
 
-/// The host takes the first library of an id and refuses the others.
+/// The host takes the first good library of an id and refuses the others.
 fn only_first_of_an_id(listed: &mut [Listed]) {
     for index in 1..listed.len() {
         let (before, rest) = listed.split_at_mut(index);
         let this = &mut rest[0];
         let first = before
             .iter()
-            .find(|other| this.loads && other.plugin == this.plugin);
+            .find(|other| this.loads && other.loads && other.plugin == this.plugin);
         if let Some(first) = first {
             let id = this.plugin.clone().unwrap_or_default();
             let first = first.file.clone().into();
@@ -126,7 +174,10 @@ impl Listed {
             interface: None,
             panic: None,
             listeners: Vec::new(),
+            trusted: None,
             trust: None,
+            signed_by: None,
+            signed_comment: None,
             loads: false,
             reason: None,
         }
@@ -157,23 +208,13 @@ impl Listed {
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a `String` does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// Text from a file that nobody vouches for, made harmless for a terminal.
 struct Harmless<'a>(&'a str);
 
 impl fmt::Display for Harmless<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for character in self.0.chars() {
-            if character.is_control() {
+            if may_end_a_line(character) {
                 write!(f, "{}", character.escape_default())?;
             } else {
                 fmt::Write::write_char(f, character)?;
@@ -208,8 +249,9 @@ impl fmt::Display for Listed {
         if let Some(sha256) = &self.sha256 {
             writeln!(f, "  sha256     {sha256}")?;
         }
-        if let Some(trust) = &self.trust {
-            writeln!(f, "  trust      {}", Harmless(trust))?;
+        if let (Some(trust), Some(trusted)) = (&self.trust, self.trusted) {
+            let no = if trusted { "" } else { "no: " };
+            writeln!(f, "  trust      {no}{}", Harmless(trust))?;
         }
         match &self.reason {
             None => writeln!(f, "  loads      yes"),

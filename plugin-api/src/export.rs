@@ -108,6 +108,7 @@ macro_rules! __export {
             struct Library;
 
             impl $crate::__private::Library for Library {
+                #[allow(unreachable_code, reason = "where an SPI is none, which is an error anyway")]
                 const LISTENERS: &'static [$crate::__private::ListenerRef] =
                     &[$($crate::__listener!($spi, $listener)),+];
             }

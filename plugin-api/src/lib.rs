@@ -1,6 +1,4 @@
-//! Write event listeners for OpenID providers, as native plugins of op-listener.
-//!
-//! (The crate's documentation is completed with its README.)
+#![doc = include_str!("../README.md")]
 
 mod context;
 mod error;

@@ -13,7 +13,7 @@ use crate::{
 ///
 /// A panic in any of these is caught, logged and counted as an error of that one call.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is exported as a listener but has no life cycle",
+    message = "`{Self}` is a listener without a life cycle",
     label = "implement `op_listener_api::Lifecycle` for this type: at least `init`"
 )]
 pub trait Lifecycle: Send + Sync + Sized + 'static {

@@ -30,8 +30,8 @@ fn here(path: &str) -> PathBuf {
 /// Compiles, and fails the test where there is no compiler: these tests are not to be skipped.
 fn compile(source: &str, output: &str, options: &[&str]) -> PathBuf {
     let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join(output);
-    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
-    let compiled = Command::new(&compiler)
+    let cc = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let run = Command::new(&cc)
         .args(STRICT)
         .args(options)
         .arg("-I")
@@ -39,14 +39,14 @@ fn compile(source: &str, output: &str, options: &[&str]) -> PathBuf {
         .arg("-o")
         .args([&output, &here(source)])
         .output();
-    let compiled = compiled.unwrap_or_else(|error| {
+    let run = run.unwrap_or_else(|error| {
         panic!(
             "the C compiler {} does not run: {error}; install one, or name it in CC",
-            compiler.display()
+            cc.display()
         )
     });
-    let messages = String::from_utf8_lossy(&compiled.stderr);
-    assert!(compiled.status.success(), "{source}: {messages}");
+    let messages = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{source}: {messages}");
     output
 }
 
@@ -108,7 +108,7 @@ fn numbers() -> String {
     line("host fields", &HostTable::PT_FIELD_ACCESSIBILITY.bits());
     line("listener fields", &Listener::PT_FIELD_ACCESSIBILITY.bits());
     line("plugin fields", &Plugin::PT_FIELD_ACCESSIBILITY.bits());
-    let room = 8 * size_of::<usize>();
+    let room = size_of::<[usize; 8]>();
     assert!(
         size_of::<PTStructLayout>() <= room,
         "a reference to it has to be a good one"

@@ -318,7 +318,7 @@ fn the_data_directory_stays_for_the_next_instance_and_goes_with_the_host() {
             .call(&IdTokenIssue::new().client_id("keep"))
             .unwrap();
     }
-    let kept = base.join("data/_puppet/id_token_issue/kept");
+    let kept = base.join("data/_puppet/kept");
     assert!(kept.is_file(), "{}", kept.display());
     let last = puppet(&host);
     drop(host);

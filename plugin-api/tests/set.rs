@@ -149,6 +149,10 @@ fn a_token_in_the_payload_is_refused_wherever_it_hides() {
         json!("www.example.com"),
         json!("eyes.example.com"),
         json!("eyJ"),
+        // Names of people that begin as tokens do.
+        json!("ewoud.van.dijk"),
+        json!("eyAd.al.din"),
+        json!("by ewok.of.endor"),
         json!({ "code": 7, "at_hash": "x", "country_code": "DE" }),
         json!("1.2.3"),
         json!(null),

@@ -5,7 +5,9 @@ use op_listener_host::library::Reason;
 use op_listener_host::probe::Prober;
 use op_listener_host::{Host, StartError};
 
-use crate::site::{Site, host};
+use op_listener_tests::host_binary;
+
+use crate::site::Site;
 
 fn config(site: &Site) -> Config {
     Config::read(site.path("op-listener.toml")).unwrap()
@@ -25,7 +27,7 @@ fn with_one_a_library_is_probed_and_then_loaded() {
     let site = Site::new();
     site.add_good();
     site.add("crash", &["-DACT=crash"]);
-    let host = Host::builder().config(config(&site)).prober(host());
+    let host = Host::builder().config(config(&site)).prober(host_binary());
     let host = host.build().unwrap();
     assert_eq!(host.listeners().len(), 1);
     let trace = site.trace("good");

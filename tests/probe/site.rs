@@ -1,6 +1,6 @@
 //! A directory as an operator lays it out, libraries for it, and the real binary run in it.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -8,55 +8,15 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use op_listener_tests::{TIME_LIMIT, cargo, host_binary, repository, work_dir};
 use tempfile::TempDir;
-
-/// No process of a test takes longer, unless something is wrong.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
-
-/// The target directory in which this test lies.
-fn target_dir() -> PathBuf {
-    let this = std::env::current_exe().unwrap();
-    let mut above = this.ancestors();
-    let marked = above.find(|dir| dir.join("CACHEDIR.TAG").is_file());
-    marked.unwrap().to_owned()
-}
-
-fn cargo(dir: &Path, target: &Path, arguments: &[&str]) {
-    fs::create_dir_all(target).unwrap();
-    let lock = File::create(target_dir().join("probe-tests.lock")).unwrap();
-    lock.lock().unwrap();
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(dir)
-        .env("CARGO_TARGET_DIR", target)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "cargo {arguments:?}: {said}");
-}
-
-/// The `op-listener` command, built from the tree.
-pub(crate) fn host() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-
-    BUILT.get_or_init(|| {
-        let arguments = ["build", "-p", "op-listener-host", "--bin", "op-listener"];
-        cargo(repository(), &target_dir(), &arguments);
-        target_dir().join("debug/op-listener")
-    })
-}
 
 /// The bytes of the listener in Rust whose `init` does this.
 pub(crate) fn rust_listener(act: &str) -> Vec<u8> {
     static BUILT: OnceLock<Vec<u8>> = OnceLock::new();
 
     let built = BUILT.get_or_init(|| {
-        let target = target_dir().join("probe-tests");
+        let target = work_dir();
         let crate_dir = repository().join("tests/probe/listener");
         cargo(&crate_dir, &target, &["build", "--locked"]);
         fs::read(target.join("debug/libop_listener_odd_init.so")).unwrap()
@@ -163,7 +123,7 @@ impl Site {
 
     /// The command, with temporary files in a directory of the test's own.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(host());
+        let mut command = Command::new(host_binary());
         command
             .args(arguments)
             .current_dir(self.dir.path())
@@ -230,7 +190,7 @@ pub(crate) fn finish(mut child: Child) -> Outcome {
     };
     let stdout = thread::spawn(move || read(&mut stdout));
     let stderr = thread::spawn(move || read(&mut stderr));
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIME_LIMIT;
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
@@ -251,7 +211,7 @@ pub(crate) fn finish(mut child: Child) -> Outcome {
 /// Waits until something is so.
 #[track_caller]
 pub(crate) fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIME_LIMIT;
     while !is() {
         assert!(Instant::now() < deadline, "{what}");
         thread::sleep(Duration::from_millis(5));

@@ -1,1 +1,19 @@
-//! Shared machinery of the end-to-end tests.
+//! Shared machinery of the end-to-end tests: builds the host's binary and the listeners that the
+//! tests load, lays out a directory as an operator would, runs the binary in bounded time, and reads
+//! what it logs and what listeners wrote down. What is expected of them stands in the tests.
+
+mod building;
+mod events;
+mod fixtures;
+mod interfaces;
+mod lines;
+mod process;
+mod setup;
+
+pub use building::{cargo, repository, target_dir, work_dir};
+pub use events::{access_token, id_token, subject};
+pub use fixtures::{Library, audit_log, host_binary, library_in_c};
+pub use interfaces::{Changed, Newer, later_interface, listener_of_interface_1_0};
+pub use lines::{LogLine, parse_lines};
+pub use process::{Finished, Running, TIME_LIMIT, start};
+pub use setup::{Finish, Run, Setup, copy_into};

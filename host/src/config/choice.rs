@@ -2,7 +2,6 @@
 
 use super::settings::OnFailure;
 use crate::Spi;
-use crate::library::Trust;
 use crate::log::Format;
 use crate::signing::Algorithm;
 
@@ -10,8 +9,6 @@ use crate::signing::Algorithm;
 pub(super) trait Choice: Copy + PartialEq + 'static {
     /// The words and what they mean.
     const WORDS: &'static [(&'static str, Self)];
-    /// Words that a later version serves.
-    const LATER: &'static [&'static str] = &[];
 
     fn word(self) -> &'static str {
         Self::WORDS
@@ -20,12 +17,6 @@ pub(super) trait Choice: Copy + PartialEq + 'static {
             .map(|(word, _)| *word)
             .expect("WORDS names every value")
     }
-}
-
-impl Choice for Trust {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("permissions", Self::Permissions), ("off", Self::Off)];
-    const LATER: &'static [&'static str] = &["pinned", "signed"];
 }
 
 impl Choice for OnFailure {

@@ -9,6 +9,7 @@ use super::excerpt::quoted;
 use super::place::Place;
 use super::read::MAX_FILE;
 use crate::event::IssuerFault;
+use crate::library::PublicKeyError;
 
 /// All that is wrong with a configuration: at least one error, in order of position.
 #[derive(Debug)]
@@ -73,6 +74,13 @@ pub enum Problem {
         /// The section that lacks it.
         section: &'static str,
     },
+    /// A key that changes nothing as the others are.
+    WithoutEffect {
+        /// The key.
+        key: &'static str,
+        /// With what it would have an effect.
+        unless: String,
+    },
     /// A value of another type.
     WrongType {
         /// The key, or what the value is.
@@ -104,6 +112,8 @@ pub enum Problem {
     Repeated(String),
     /// A text that is not an issuer.
     Issuer(IssuerFault),
+    /// A text that is not a minisign public key.
+    PublicKey(PublicKeyError),
     /// A text that is not a log filter.
     LogFilter(String),
     /// A text that cannot be the name of a listener instance.
@@ -250,6 +260,7 @@ impl Error for ConfigError {
         match &*self.problem {
             Problem::Unreadable(error) => Some(error),
             Problem::Issuer(error) => Some(error),
+            Problem::PublicKey(error) => Some(error),
             _ => None,
         }
     }
@@ -277,6 +288,9 @@ impl fmt::Display for Problem {
             Self::UnknownKey { key, inside } => write!(f, "unknown key {}{inside}", quoted(key)),
             Self::NotAvailable(what) => write!(f, "{what} is not available in this version"),
             Self::Missing { key, section } => write!(f, "{section} has no `{key}`"),
+            Self::WithoutEffect { key, unless } => {
+                write!(f, "`{key}` has no effect without {unless}")
+            }
             Self::WrongType {
                 what,
                 expected,
@@ -289,6 +303,12 @@ impl fmt::Display for Problem {
             Self::Empty(what) => write!(f, "{what} must not be empty"),
             Self::Repeated(what) => write!(f, "{} stands here twice", quoted(what)),
             Self::Issuer(error) => write!(f, "`issuer` is not an issuer: it {error}"),
+            Self::PublicKey(error) => {
+                write!(
+                    f,
+                    "an entry of `public_keys` is no minisign public key: it {error}"
+                )
+            }
             Self::LogFilter(message) | Self::ListenerSetting(message) | Self::Found(message) => {
                 f.write_str(message)
             }

@@ -27,6 +27,8 @@ pub(super) const PLUGINS: Section = Section {
     keys: &[
         "dir",
         "trust",
+        "pins",
+        "public_keys",
         "on_failure",
         "probe",
         "probe_timeout_ms",

@@ -19,6 +19,7 @@ mod secrets;
 mod settings;
 mod show;
 mod syntax;
+mod trust;
 mod walk;
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::log_filter::LogFilter;
 use super::place::{Source, position};
 use super::settings::{Config, ProbeConfig, SigningConfig};
 use super::syntax::Syntax;
+use super::trust;
 use super::walk::{Table, Value, Walk};
 use crate::event::check_issuer;
 
@@ -115,7 +116,7 @@ fn read_top(walk: &Walk<'_>, source: &Source<'_>, base_dir: &Path, table: &DeTab
     if let Some(plugins) = top.section(walk, "plugins", &PLUGINS) {
         let into = &mut config.plugins;
         plugins.read("dir", &mut into.dir, |what, v| walk.path(what, v));
-        plugins.read("trust", &mut into.trust, |what, v| walk.choice(what, v));
+        trust::read(walk, &plugins, base_dir, &mut into.trust);
         plugins.read("on_failure", &mut into.on_failure, |what, v| {
             walk.choice(what, v)
         });

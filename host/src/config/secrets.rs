@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::library::PublicKey;
+
 /// What is shown instead of a secret.
 pub(super) const HIDDEN: &str = "(hidden)";
 
@@ -52,10 +54,12 @@ pub(super) fn is_secret_key(key: &str) -> bool {
     secret && !REFERENCE.iter().any(|end| plain.ends_with(end))
 }
 
-/// Whether a text is a secret whatever its key: a URL with a password, or a private key.
+/// Whether a text is a secret whatever its key: a URL with a password, or a private key of either
+/// kind that belongs near a configuration.
 pub(super) fn is_secret_text(text: &str) -> bool {
     user_information(text).is_some()
         || (text.contains("-----BEGIN") && text.contains("PRIVATE KEY"))
+        || PublicKey::is_secret(text)
 }
 
 /// Whether something in this setting is hidden when it is shown.
@@ -146,6 +150,11 @@ pub(super) fn in_text(text: &str) -> Vec<Range<usize>> {
             if let Some(user) = user_information(url) {
                 found.push(start + at + user.start..start + at + user.end);
             }
+        }
+        for (at, _) in PublicKey::secret_starts(line) {
+            let secret = &line[at..];
+            let end = secret.find(['"', '\'', ' ', ',', '\n']);
+            found.push(start + at..start + at + end.unwrap_or(secret.len()));
         }
         start += line.len();
     }

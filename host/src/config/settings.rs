@@ -160,6 +160,11 @@ impl Config {
         }
     }
 
+    /// Where the lock file of pinned plugins is, unless `pins` under `[plugins]` says otherwise.
+    pub fn default_pins(&self) -> PathBuf {
+        super::trust::default_pins(&self.base_dir)
+    }
+
     /// The data directory of the listener instance of that name.
     pub fn instance_dir(&self, instance: &str) -> PathBuf {
         self.data_dir.join(instance)

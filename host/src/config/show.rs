@@ -10,6 +10,7 @@ use super::choice::Choice;
 use super::listener::ListenerConfig;
 use super::secrets;
 use super::settings::Config;
+use super::trust;
 
 const NOT_SHOWN: &str = "  # not shown: it looks like a secret";
 
@@ -37,7 +38,7 @@ impl fmt::Display for Config {
         writeln!(out, "data_dir = {}", path(&self.data_dir))?;
 
         writeln!(out, "\n[plugins]\ndir = {}", path(&self.plugins.dir))?;
-        writeln!(out, "trust = {}", word(self.plugins.trust))?;
+        trust::show(out, &self.plugins.trust)?;
         writeln!(out, "on_failure = {}", word(self.plugins.on_failure))?;
         let probe = &self.plugins.probe;
         writeln!(out, "probe = {}", probe.enabled)?;
@@ -117,11 +118,11 @@ fn write_listener(out: &mut fmt::Formatter<'_>, listener: &ListenerConfig) -> fm
     Ok(())
 }
 
-fn word(choice: impl Choice) -> Text<'static> {
+pub(super) fn word(choice: impl Choice) -> Text<'static> {
     Text(choice.word())
 }
 
-fn path(path: &Path) -> String {
+pub(super) fn path(path: &Path) -> String {
     Text(&path.to_string_lossy()).to_string()
 }
 
@@ -133,7 +134,7 @@ fn milliseconds(duration: Duration) -> String {
 }
 
 /// A basic string of TOML.
-struct Text<'t>(&'t str);
+pub(super) struct Text<'t>(pub(super) &'t str);
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,6 +5,7 @@ mod files;
 mod not_toml;
 mod random;
 mod show;
+mod trust;
 mod unknown_keys;
 mod values;
 mod wrong_listeners;

@@ -189,11 +189,6 @@ impl<'w> Walk<'w> {
             .map(|known| format!("`{known}`"))
             .collect::<Vec<_>>();
         let list = format!("possible: {}", list.join(", "));
-        if C::LATER.contains(&word) {
-            let problem = Problem::NotAvailable(format!("{what} = {}", quoted(word)));
-            self.fault(value.span(), problem, Some(list));
-            return None;
-        }
         let problem = Problem::NotOneOf {
             what: what.to_owned(),
             found: word.to_owned(),

@@ -6,10 +6,10 @@ use super::error::{EventError, Fault};
 use super::limits::Limits;
 use super::members::Member;
 use super::more::More;
+use super::scan::Span;
 use super::time::Timestamp;
 use super::{Event, json, new_id, rules};
 use crate::Spi;
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// An event in the making. Begin with [`Event::id_token_issue`], [`Event::access_token_issue`] or
@@ -66,7 +66,7 @@ impl<'a> EventBuilder<'a> {
         self
     }
 
-    /// The stable event id; a UUIDv7 without it.
+    /// The stable event id; a UUID of version 7 without it.
     pub fn id(mut self, id: impl Into<Cow<'a, str>>) -> Self {
         self.id = Some(id.into());
         self
@@ -162,10 +162,13 @@ impl<'a> EventBuilder<'a> {
             .map(|claims| object(claims_member, claims))
             .transpose()?;
         let client = match self.client {
-            Some(client) => Some(match object(Member::Client, client)? {
-                Cow::Borrowed(client) => without_secrets(client, true),
-                Cow::Owned(client) => Cow::Owned(without_secrets(&client, true).into_owned()),
-            }),
+            Some(Cow::Borrowed(client)) => {
+                Some(without_secrets(object_span(Member::Client, client)?))
+            }
+            Some(Cow::Owned(client)) => {
+                let kept = without_secrets(object_span(Member::Client, &client)?);
+                Some(Cow::Owned(kept.into_owned()))
+            }
             None => None,
         };
         let time = self.time.unwrap_or_else(Timestamp::now);
@@ -219,14 +222,15 @@ fn more(
     let mut more = More::default();
     let mut shown_session = None;
     for (name, text) in others {
-        let raw = valid(name, text)?;
+        let value = rules::value(name, text, Limits::default().depth)?;
+        let raw = value.text;
         if let Some(due) = subject_event_due {
             match Member::from_name(name) {
                 Some(member @ (Member::Scope | Member::ConsentedClaims)) => {
                     rules::strings(member, raw)?;
                 }
                 Some(Member::Session) => {
-                    let session = rules::session(raw)?;
+                    let session = rules::session(value)?;
                     shown_session = (!session.has_expired(due)).then_some(raw);
                     continue;
                 }
@@ -241,32 +245,23 @@ fn more(
     Ok(more.finish())
 }
 
-/// The text of the JSON value of this member, if it is one, without white space around it.
-fn valid<'t>(name: &str, text: &'t str) -> Result<&'t str, EventError> {
-    let value: &RawValue =
-        serde_json::from_str(text).map_err(|error| EventError::not_json(&error).in_member(name))?;
-    // The event itself is the first level.
-    let limit = Limits::default().depth;
-    rules::depth(limit - 1, value.get())
-        .map_err(|_| EventError::member(name, Fault::TooDeep { limit }))?;
-    rules::surrogates(name, value.get())?;
-    Ok(value.get())
+fn object_span(member: Member, text: &str) -> Result<Span<'_>, EventError> {
+    let value = rules::value(member.name(), text, Limits::default().depth)?;
+    rules::object(member, value)
 }
 
 fn object(member: Member, text: Cow<'_, str>) -> Result<Cow<'_, str>, EventError> {
-    match text {
-        Cow::Borrowed(text) => {
-            let raw = valid(member.name(), text)?;
-            rules::object(member, raw).map(Cow::Borrowed)
-        }
+    Ok(match text {
+        Cow::Borrowed(text) => Cow::Borrowed(object_span(member, text)?.text),
         Cow::Owned(text) => {
-            let raw = rules::object(member, valid(member.name(), &text)?)?;
-            if raw.len() == text.len() {
-                return Ok(Cow::Owned(text));
+            let object = object_span(member, &text)?.text;
+            if object.len() == text.len() {
+                Cow::Owned(text)
+            } else {
+                Cow::Owned(object.to_owned())
             }
-            Ok(Cow::Owned(raw.to_owned()))
         }
-    }
+    })
 }
 
 fn array<S: AsRef<str>>(strings: impl IntoIterator<Item = S>) -> String {

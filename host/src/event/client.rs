@@ -2,6 +2,7 @@
 
 use super::json;
 use super::more::More;
+use super::scan::Span;
 use memchr::memmem::Finder;
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -16,11 +17,11 @@ static QUOTED_SECRETS: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| {
     ]
 });
 
-/// The metadata without its secrets, otherwise verbatim; borrowed when there are none. `raw` is
-/// the valid text of an object; `escapes` says whether there can be a backslash in it.
-pub(crate) fn without_secrets(raw: &str, escapes: bool) -> Cow<'_, str> {
-    let escaped = escapes && memchr::memchr(b'\\', raw.as_bytes()).is_some();
-    let suspicious = escaped
+/// The metadata without its secrets, otherwise verbatim; borrowed when there are none. The text has
+/// to be that of a valid object.
+pub(crate) fn without_secrets(metadata: Span<'_>) -> Cow<'_, str> {
+    let raw = metadata.text;
+    let suspicious = metadata.escaped
         || QUOTED_SECRETS
             .iter()
             .any(|secret| secret.find(raw.as_bytes()).is_some());
@@ -30,7 +31,7 @@ pub(crate) fn without_secrets(raw: &str, escapes: bool) -> Cow<'_, str> {
     let mut kept = More::default();
     kept.reserve(raw.len());
     for (name, value) in json::members(raw).filter(|(name, _)| !is_secret(name)) {
-        if let Some(name) = json::string(name) {
+        if let Some(name) = json::decode(name) {
             kept.push(&name, value);
         }
     }
@@ -38,11 +39,12 @@ pub(crate) fn without_secrets(raw: &str, escapes: bool) -> Cow<'_, str> {
 }
 
 fn is_secret(quoted_name: &str) -> bool {
-    json::string(quoted_name).is_some_and(|name| SECRETS.contains(&name.as_ref()))
+    json::decode(quoted_name).is_some_and(|name| SECRETS.contains(&name.as_ref()))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::scan::whole;
     use super::*;
 
     #[test]
@@ -53,7 +55,9 @@ mod tests {
             r#"{"client_name":"client_secret"}"#,
             r#"{"client_name":"a \"client_secret\":1 \u00e9"}"#,
         ] {
-            assert!(matches!(without_secrets(text, true), Cow::Borrowed(kept) if kept == text));
+            assert!(
+                matches!(without_secrets(whole(text, 9).unwrap()), Cow::Borrowed(kept) if kept == text)
+            );
         }
     }
 
@@ -74,7 +78,7 @@ mod tests {
                 r#"{"a":3}"#,
             ),
         ] {
-            assert_eq!(without_secrets(text, true), kept, "{text}");
+            assert_eq!(without_secrets(whole(text, 9).unwrap()), kept, "{text}");
         }
     }
 }

@@ -76,6 +76,21 @@ pub enum Fault {
     NoIssuer,
 }
 
+impl Fault {
+    pub(crate) fn not_json(error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        let (row, column) = (error.line(), error.column());
+        let reason = text
+            .strip_suffix(&format!(" at line {row} column {column}"))
+            .unwrap_or(&text);
+        Self::NotJson {
+            reason: reason.into(),
+            row,
+            column,
+        }
+    }
+}
+
 impl EventError {
     pub(crate) fn whole(fault: Fault) -> Self {
         Self {
@@ -106,24 +121,6 @@ impl EventError {
                 found: found.into(),
             },
         )
-    }
-
-    pub(crate) fn not_json(error: &serde_json::Error) -> Self {
-        let text = error.to_string();
-        let (row, column) = (error.line(), error.column());
-        let reason = text
-            .strip_suffix(&format!(" at line {row} column {column}"))
-            .unwrap_or(&text);
-        Self::whole(Fault::NotJson {
-            reason: reason.into(),
-            row,
-            column,
-        })
-    }
-
-    pub(crate) fn in_member(mut self, name: &str) -> Self {
-        self.member = Some(json::excerpt(name).into());
-        self
     }
 
     /// The same error, said of this line of a stream.

@@ -14,7 +14,9 @@ pub(super) const EXPECTED: &str = "an absolute ASCII URL, https (http for localh
 /// # Errors
 /// The first rule that it breaks.
 pub fn check_issuer(text: &str) -> Result<(), IssuerFault> {
-    let (scheme, rest) = text.split_once("://").ok_or(IssuerFault::NotAbsolute)?;
+    let scheme_end = text.bytes().position(|byte| byte == b':');
+    let (scheme, rest) = text.split_at(scheme_end.ok_or(IssuerFault::NotAbsolute)?);
+    let rest = rest.strip_prefix("://").ok_or(IssuerFault::NotAbsolute)?;
     let https = scheme.eq_ignore_ascii_case("https");
     if !https && !scheme.eq_ignore_ascii_case("http") {
         return Err(IssuerFault::Scheme);
@@ -25,7 +27,7 @@ pub fn check_issuer(text: &str) -> Result<(), IssuerFault> {
         .unwrap_or(rest.len());
     let (authority, path) = rest.split_at(authority_end);
     // Looked for first, so that no later message shows a password.
-    if authority.contains('@') {
+    if authority.bytes().any(|byte| byte == b'@') {
         return Err(IssuerFault::UserInformation);
     }
     check_characters(path, b"/:@")?;
@@ -45,8 +47,8 @@ fn check_authority(authority: &str) -> Result<&str, IssuerFault> {
         address.parse::<Ipv6Addr>().map_err(|_| IssuerFault::Host)?;
         (&authority[..address.len() + 2], after)
     } else {
-        let end = authority.find(':').unwrap_or(authority.len());
-        authority.split_at(end)
+        let end = authority.bytes().position(|byte| byte == b':');
+        authority.split_at(end.unwrap_or(authority.len()))
     };
     if host.is_empty() {
         return Err(IssuerFault::Host);
@@ -71,21 +73,38 @@ fn check_authority(authority: &str) -> Result<&str, IssuerFault> {
 fn check_characters(text: &str, also: &[u8]) -> Result<(), IssuerFault> {
     let bytes = text.as_bytes();
     for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {}
-            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => {}
-            b'%' => {
-                let escape = bytes.get(at + 1..at + 3);
-                if !escape.is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) {
-                    return Err(IssuerFault::Character);
+        let fault = match byte {
+            b'a'..=b'z'
+            | b'A'..=b'Z'
+            | b'0'..=b'9'
+            | b'-'
+            | b'.'
+            | b'_'
+            | b'~'
+            | b'!'
+            | b'$'
+            | b'&'
+            | b'\''
+            | b'('
+            | b')'
+            | b'*'
+            | b'+'
+            | b','
+            | b';'
+            | b'=' => continue,
+            byte if also.contains(byte) => continue,
+            b'%' => match bytes.get(at + 1..at + 3) {
+                Some([high, low]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                    continue;
                 }
-            }
-            b'?' => return Err(IssuerFault::Query),
-            b'#' => return Err(IssuerFault::Fragment),
-            byte if !byte.is_ascii() => return Err(IssuerFault::NotAscii),
-            byte if also.contains(byte) => {}
-            _ => return Err(IssuerFault::Character),
-        }
+                _ => IssuerFault::Character,
+            },
+            b'?' => IssuerFault::Query,
+            b'#' => IssuerFault::Fragment,
+            byte if !byte.is_ascii() => IssuerFault::NotAscii,
+            _ => IssuerFault::Character,
+        };
+        return Err(fault);
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! Looks into JSON text that is known to be valid, without building values from it; and checks
-//! what the JSON reader leaves unchecked in text that it passes over: nesting and surrogates.
+//! Looks into JSON text that is known to be valid, without building values from it. Whether it is
+//! valid is checked in [`super::scan`].
 
-use memchr::{memchr, memchr_iter, memchr2};
+use super::scan::Span;
+use memchr::{memchr, memchr2};
 use std::borrow::Cow;
 
 /// What kind of value a valid JSON text is, for messages.
@@ -30,12 +31,21 @@ pub(crate) fn is_string(raw: &str) -> bool {
 }
 
 /// The string that a JSON string's text stands for; `None` for another kind of value.
-pub(crate) fn string(raw: &str) -> Option<Cow<'_, str>> {
-    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if memchr(b'\\', inner.as_bytes()).is_none() {
-        return Some(Cow::Borrowed(inner));
+pub(crate) fn string(raw: Span<'_>) -> Option<Cow<'_, str>> {
+    let inner = raw.text.strip_prefix('"')?.strip_suffix('"')?;
+    if raw.escaped {
+        serde_json::from_str(raw.text).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
     }
-    serde_json::from_str(raw).ok().map(Cow::Owned)
+}
+
+/// As [`string`], of a text of which nothing is known but that it is valid.
+pub(crate) fn decode(raw: &str) -> Option<Cow<'_, str>> {
+    string(Span {
+        text: raw,
+        escaped: memchr(b'\\', raw.as_bytes()).is_some(),
+    })
 }
 
 /// Whether it is an array of nothing but strings.
@@ -153,76 +163,6 @@ fn after_string(bytes: &[u8], at: usize) -> usize {
     bytes.len()
 }
 
-/// Whether objects and arrays of a valid JSON text nest deeper than `limit` levels, the outermost
-/// being the first.
-pub(crate) fn is_deeper_than(limit: usize, text: &str) -> bool {
-    let bytes = text.as_bytes();
-    // Hardly any event has as many brackets as levels are allowed, and counting is cheap: a sum of
-    // bytes that the compiler turns into vector instructions. `[` and `{` differ in one bit.
-    let brackets: usize = bytes
-        .chunks(usize::from(u8::MAX))
-        .map(|chunk| {
-            let count = chunk
-                .iter()
-                .fold(0_u8, |count, byte| count + u8::from(byte | 0x20 == b'{'));
-            usize::from(count)
-        })
-        .sum();
-    brackets > limit && depth(bytes) > limit
-}
-
-fn depth(bytes: &[u8]) -> usize {
-    let (mut at, mut depth, mut deepest) = (0, 0_usize, 0);
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => {
-                at = after_string(bytes, at);
-                continue;
-            }
-            b'{' | b'[' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        at += 1;
-    }
-    deepest
-}
-
-/// Whether a string of a valid JSON text holds a surrogate escape without its other half.
-pub(crate) fn has_lone_surrogate(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let mut after = 0;
-    for at in memchr_iter(b'\\', bytes) {
-        if at < after {
-            continue;
-        }
-        match escaped_unit(bytes, at) {
-            Some(0xD800..=0xDBFF) => {
-                if !matches!(escaped_unit(bytes, at + 6), Some(0xDC00..=0xDFFF)) {
-                    return true;
-                }
-                after = at + 12;
-            }
-            Some(0xDC00..=0xDFFF) => return true,
-            // The character behind the backslash may be one itself.
-            _ => after = at + 2,
-        }
-    }
-    false
-}
-
-/// The UTF-16 code unit of the escape `\uXXXX` at this place.
-fn escaped_unit(bytes: &[u8], at: usize) -> Option<u16> {
-    let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
-    digits.iter().try_fold(0_u16, |unit, digit| {
-        let digit = u16::try_from(char::from(*digit).to_digit(16)?).ok()?;
-        Some(unit << 4 | digit)
-    })
-}
-
 /// The text without the white space between its tokens.
 pub(crate) fn compact(text: &str) -> String {
     let bytes = text.as_bytes();
@@ -309,14 +249,6 @@ mod tests {
         })
     }
 
-    fn true_depth(value: &Value) -> usize {
-        match value {
-            Value::Array(items) => 1 + items.iter().map(true_depth).max().unwrap_or(0),
-            Value::Object(map) => 1 + map.values().map(true_depth).max().unwrap_or(0),
-            _ => 0,
-        }
-    }
-
     proptest! {
         #[test]
         fn members_are_found_verbatim(
@@ -329,7 +261,7 @@ mod tests {
                 let name = Value::from(name.as_str()).to_string();
                 let value = if pretty { format!("{value:#}") } else { value.to_string() };
                 let comma = if n > 0 { "," } else { "" };
-                text += &format!("{comma}{space}{name}{space}:{space}{value}{space}");
+                text += &[comma, space, &name, space, ":", space, &value, space].concat();
                 expected.push((name, value));
             }
             text.push('}');
@@ -338,28 +270,8 @@ mod tests {
         }
 
         #[test]
-        fn depth_is_exact(value in any_json()) {
-            let text = value.to_string();
-            let depth = true_depth(&value);
-            prop_assert!(!is_deeper_than(depth, &text));
-            prop_assert!(depth == 0 || is_deeper_than(depth - 1, &text));
-        }
-
-        #[test]
         fn compact_text_is_what_the_serializer_writes(value in any_json()) {
             prop_assert_eq!(compact(&format!("{value:#}")), value.to_string());
-        }
-
-        #[test]
-        fn surrogates_are_judged_as_the_json_reader_does(
-            parts in prop::collection::vec(
-                prop::sample::select(vec![
-                    r"\ud83d", r"\uDE00", r"\\", r"\u0041", "x", r"\n", r"\\ud800", "é",
-                ]), 0..8),
-        ) {
-            let text = format!("\"{}\"", parts.concat());
-            let refused = serde_json::from_str::<String>(&text).is_err();
-            prop_assert_eq!(has_lone_surrogate(&text), refused);
         }
 
         #[test]
@@ -367,7 +279,7 @@ mod tests {
             let mut text = String::new();
             push_string(&mut text, &name);
             prop_assert_eq!(serde_json::from_str::<String>(&text).unwrap(), name.clone());
-            prop_assert_eq!(string(&text).unwrap(), name);
+            prop_assert_eq!(decode(&text).unwrap(), name);
         }
     }
 

@@ -2,11 +2,10 @@
 //! finds where each member's text is. What a member means is decided in [`super::rules`].
 
 use super::error::{EventError, Fault};
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use super::json;
+use super::scan::{Scanner, Span, Stop};
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fmt;
 
 /// A member with a meaning in at least one type of event or fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,41 +99,64 @@ impl Member {
 
 /// Where the text of each member of an object is. Names are decoded, values verbatim.
 #[derive(Debug, Default)]
-pub(crate) struct Slots<'a> {
-    known: [Option<&'a str>; Member::ALL.len()],
+pub(super) struct Slots<'a> {
+    known: [Option<Span<'a>>; Member::ALL.len()],
+    /// A bit for each known member that is there and was not taken.
+    left: u32,
     unknown: Vec<(Cow<'a, str>, &'a str)>,
     duplicate: Option<Member>,
 }
 
 impl<'a> Slots<'a> {
-    /// Reads `text`, which has to be one JSON object.
-    pub(crate) fn read(text: &'a str) -> Result<Self, EventError> {
-        let mut slots = Self::default();
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        ObjectSeed(&mut slots)
-            .deserialize(&mut deserializer)
-            .and_then(|()| deserializer.end())
-            .map_err(|error| EventError::not_json(&error))?;
-        match slots.repeated_name() {
+    /// Reads `text`, which has to be one JSON object that nests no deeper than `depth_limit`
+    /// levels, its own being the first. In place, since this is much to move.
+    pub(super) fn read(&mut self, text: &'a str, depth_limit: usize) -> Result<(), EventError> {
+        let mut scanner = Scanner::new(text, depth_limit.saturating_sub(1));
+        let in_text = |stop: Stop| EventError::whole(stop.fault(text, depth_limit));
+        scanner.expect(b'{').map_err(in_text)?;
+        if scanner.peek() == b'}' {
+            scanner.expect(b'}').map_err(in_text)?;
+        } else {
+            loop {
+                let name = scanner.name().map_err(in_text)?;
+                let name = Name::decode(name);
+                let value = scanner.value().map_err(|stop| match stop {
+                    Stop::LoneSurrogate => EventError::member(name.as_str(), Fault::LoneSurrogate),
+                    _ => in_text(stop),
+                })?;
+                self.put(name, value);
+                if scanner.peek() != b',' {
+                    break;
+                }
+                scanner.expect(b',').map_err(in_text)?;
+            }
+            scanner.expect(b'}').map_err(in_text)?;
+        }
+        scanner.end().map_err(in_text)?;
+        match self.repeated_name() {
             Some(name) => Err(EventError::member(name, Fault::Duplicate)),
-            None => Ok(slots),
+            None => Ok(()),
         }
     }
 
-    pub(crate) fn get(&self, member: Member) -> Option<&'a str> {
+    pub(super) fn get(&self, member: Member) -> Option<Span<'a>> {
         self.known[member as usize]
     }
 
     /// The member's text, which then no longer counts among the [`Self::rest`].
-    pub(crate) fn take(&mut self, member: Member) -> Option<&'a str> {
-        self.known[member as usize].take()
+    pub(super) fn take(&mut self, member: Member) -> Option<Span<'a>> {
+        self.left &= !(1 << member as u32);
+        self.known[member as usize]
     }
 
     /// All members that were not taken: name and text.
-    pub(crate) fn rest(&self) -> impl Iterator<Item = (&str, &'a str)> {
-        let known = Member::ALL
-            .into_iter()
-            .filter_map(|member| Some((member.name(), self.get(member)?)));
+    pub(super) fn rest(&self) -> impl Iterator<Item = (&str, &'a str)> {
+        let mut left = self.left;
+        let known = std::iter::from_fn(move || {
+            let member = Member::ALL.get(left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some((member.name(), self.get(*member)?.text))
+        });
         let unknown = self
             .unknown
             .iter()
@@ -142,14 +164,20 @@ impl<'a> Slots<'a> {
         known.chain(unknown)
     }
 
-    fn put(&mut self, name: Name<'a>, value: &'a str) {
+    /// Whether [`Self::rest`] is empty.
+    pub(super) fn all_taken(&self) -> bool {
+        self.left == 0 && self.unknown.is_empty()
+    }
+
+    fn put(&mut self, name: Name<'a>, value: Span<'a>) {
         match name {
             Name::Known(member) => {
+                self.left |= 1 << member as u32;
                 if self.known[member as usize].replace(value).is_some() {
                     self.duplicate.get_or_insert(member);
                 }
             }
-            Name::Unknown(name) => self.unknown.push((name, value)),
+            Name::Unknown(name) => self.unknown.push((name, value.text)),
         }
     }
 
@@ -159,7 +187,7 @@ impl<'a> Slots<'a> {
         if let Some(member) = self.duplicate {
             return Some(member.name());
         }
-        let names = self.unknown.iter().map(|(name, _)| name.as_ref());
+        let mut names = self.unknown.iter().map(|(name, _)| name.as_ref());
         if self.unknown.len() <= FEW {
             return names.enumerate().find_map(|(n, name)| {
                 let earlier = &self.unknown[..n];
@@ -170,7 +198,7 @@ impl<'a> Slots<'a> {
             });
         }
         let mut seen = HashSet::with_capacity(self.unknown.len());
-        names.into_iter().find(|name| !seen.insert(*name))
+        names.find(|name| !seen.insert(*name))
     }
 }
 
@@ -179,62 +207,20 @@ enum Name<'a> {
     Unknown(Cow<'a, str>),
 }
 
-struct ObjectSeed<'s, 'a>(&'s mut Slots<'a>);
-
-impl<'a> DeserializeSeed<'a> for ObjectSeed<'_, 'a> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'a> Visitor<'a> for ObjectSeed<'_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(name) = map.next_key_seed(NameSeed)? {
-            let value: &RawValue = map.next_value()?;
-            self.0.put(name, value.get());
+impl<'a> Name<'a> {
+    fn decode(quoted: Span<'a>) -> Self {
+        let name = json::string(quoted).unwrap_or_default();
+        match Member::from_name(&name) {
+            Some(member) => Self::Known(member),
+            None => Self::Unknown(name),
         }
-        Ok(())
-    }
-}
-
-struct NameSeed;
-
-impl<'a> DeserializeSeed<'a> for NameSeed {
-    type Value = Name<'a>;
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Name<'a>, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'a> Visitor<'a> for NameSeed {
-    type Value = Name<'a>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
     }
 
-    fn visit_borrowed_str<E: de::Error>(self, name: &'a str) -> Result<Name<'a>, E> {
-        Ok(match Member::from_name(name) {
-            Some(member) => Name::Known(member),
-            None => Name::Unknown(Cow::Borrowed(name)),
-        })
-    }
-
-    /// A name that was written with escapes.
-    fn visit_str<E: de::Error>(self, name: &str) -> Result<Name<'a>, E> {
-        Ok(match Member::from_name(name) {
-            Some(member) => Name::Known(member),
-            None => Name::Unknown(Cow::Owned(name.to_owned())),
-        })
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Known(member) => member.name(),
+            Self::Unknown(name) => name,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod limits;
 mod members;
 mod more;
 pub(crate) mod rules;
+mod scan;
 mod session;
 mod time;
 mod wire;
@@ -184,3 +185,6 @@ pub(crate) fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
 pub(crate) fn new_id() -> String {
     uuid::Uuid::now_v7().to_string()
 }
+
+#[cfg(test)]
+mod tests;

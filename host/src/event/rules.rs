@@ -5,11 +5,14 @@ use super::error::{EventError, Fault};
 use super::issuer::{self, check_issuer};
 use super::json;
 use super::members::Member;
+use super::scan::{self, Span};
 use super::session::Session;
 use super::time::{Deadline, Timestamp};
 use std::borrow::Cow;
 
 type Checked<T> = Result<T, EventError>;
+
+const ARRAY_OF_OTHERS: &str = "an array that holds something else";
 
 /// The longest `id` and `txn`, in characters.
 pub(crate) const MAX_IDENTIFIER: usize = 128;
@@ -25,7 +28,7 @@ impl Member {
             Self::Id | Self::Txn => "a string of 1 to 128 characters out of A-Z a-z 0-9 . _ : -",
             Self::Time => "a number of Unix seconds, at least 0 and less than 253402300800",
             Self::Issuer => issuer::EXPECTED,
-            Self::ClientId | Self::Subject => "a string that is not empty",
+            Self::ClientId | Self::Subject | Self::Code => "a string that is not empty",
             Self::Client | Self::Claims | Self::IdTokenClaims => "an object",
             Self::Scope | Self::ConsentedClaims => "an array of strings",
             Self::AuthzData => "any JSON value",
@@ -36,7 +39,6 @@ impl Member {
             Self::ResponseType => {
                 "one or more of the words code, id_token and token, each once, one space between"
             }
-            Self::Code => "a string that is not empty",
             Self::CodeExpiresAt => "a number of Unix seconds",
         }
     }
@@ -59,7 +61,8 @@ impl Member {
     /// The error that this member has the value `raw`, a valid JSON text.
     pub(crate) fn wrong(self, raw: &str) -> EventError {
         let kind = json::kind(raw);
-        let found = if !self.may_be_shown() || json::is_object(raw) || raw == "null" {
+        let plain = json::is_string(raw) || json::is_number(raw);
+        let found = if !self.may_be_shown() || !plain {
             if raw == "\"\"" {
                 "an empty string".to_owned()
             } else {
@@ -106,8 +109,8 @@ impl Member {
 }
 
 /// `member`, a string.
-pub(crate) fn string(member: Member, raw: &str) -> Checked<Cow<'_, str>> {
-    json::string(raw).ok_or_else(|| member.wrong(raw))
+pub(crate) fn string(member: Member, raw: Span<'_>) -> Checked<Cow<'_, str>> {
+    json::string(raw).ok_or_else(|| member.wrong(raw.text))
 }
 
 /// `member`, a string that is not empty.
@@ -165,11 +168,11 @@ pub(crate) fn issuer<'a>(text: Cow<'a, str>, known: Option<&str>) -> Checked<Cow
 }
 
 /// `member`, an object's text.
-pub(crate) fn object(member: Member, raw: &str) -> Checked<&str> {
-    if json::is_object(raw) {
+pub(crate) fn object(member: Member, raw: Span<'_>) -> Checked<Span<'_>> {
+    if json::is_object(raw.text) {
         Ok(raw)
     } else {
-        Err(member.wrong(raw))
+        Err(member.wrong(raw.text))
     }
 }
 
@@ -179,8 +182,7 @@ pub(crate) fn strings(member: Member, raw: &str) -> Checked<()> {
         return Ok(());
     }
     if raw.starts_with('[') {
-        let found = "an array that holds something else".to_owned();
-        return Err(member.wrong_because(found));
+        return Err(member.wrong_because(ARRAY_OF_OTHERS.to_owned()));
     }
     Err(member.wrong(raw))
 }
@@ -190,53 +192,42 @@ pub(crate) fn code_expires_at(raw: &str) -> Checked<Deadline> {
     Deadline::parse(raw).ok_or_else(|| Member::CodeExpiresAt.wrong(raw))
 }
 
-/// `session`. The last one counts where one of its members is repeated.
-pub(crate) fn session(raw: &str) -> Checked<Session<'_>> {
-    object(Member::Session, raw)?;
-    let mut expires_at = None;
+/// `session`. Of one of its members that is repeated, the last one counts.
+pub(crate) fn session(raw: Span<'_>) -> Checked<Session<'_>> {
+    const KNOWN: [&str; 5] = ["sid", "acr", "auth_time", "expires_at", "amr"];
+    let raw = object(Member::Session, raw)?.text;
+    let mut last = [None; KNOWN.len()];
     for (name, value) in json::members(raw) {
-        let Some(name) = json::string(name) else {
-            continue;
-        };
-        let (fits, expected) = match name.as_ref() {
+        let name = json::decode(name).unwrap_or_default();
+        if let Some(at) = KNOWN.iter().position(|known| *known == name) {
+            last[at] = Some(value);
+        }
+    }
+    for (name, value) in KNOWN.into_iter().zip(last) {
+        let Some(value) = value else { continue };
+        let (fits, expected) = match name {
             "sid" | "acr" => (json::is_string(value), "a string"),
-            "auth_time" => (json::is_number(value), "a number of Unix seconds"),
             "amr" => (json::is_array_of_strings(value), "an array of strings"),
-            "expires_at" => {
-                expires_at = Deadline::parse(value);
-                (expires_at.is_some(), "a number of Unix seconds")
-            }
-            _ => continue,
+            _ => (json::is_number(value), "a number of Unix seconds"),
         };
         if !fits {
             let found = match json::kind(value) {
-                "an array" if name == "amr" => "an array that holds something else",
+                "an array" if name == "amr" => ARRAY_OF_OTHERS,
                 kind => kind,
             };
-            return Err(EventError::member(
-                &format!("session.{name}"),
-                Fault::Wrong {
-                    expected,
-                    found: found.into(),
-                },
-            ));
+            let found = found.into();
+            let fault = Fault::Wrong { expected, found };
+            return Err(EventError::member(&format!("session.{name}"), fault));
         }
     }
+    let expires_at = last[3].and_then(Deadline::parse);
     Ok(Session::new(raw, expires_at))
 }
 
-/// What the JSON reader does not check in `text`, which it has found valid.
-pub(crate) fn depth(limit: usize, text: &str) -> Checked<()> {
-    if json::is_deeper_than(limit, text) {
-        return Err(EventError::whole(Fault::TooDeep { limit }));
-    }
-    Ok(())
-}
-
-/// As [`depth`], of the value of the member with this name.
-pub(crate) fn surrogates(name: &str, raw: &str) -> Checked<()> {
-    if json::has_lone_surrogate(raw) {
-        return Err(EventError::member(name, Fault::LoneSurrogate));
-    }
-    Ok(())
+/// The value of the member with this name in an event that nests at most so many levels deep: its
+/// valid text, without white space around it.
+pub(crate) fn value<'t>(name: &str, text: &'t str, depth_limit: usize) -> Checked<Span<'t>> {
+    // The event itself is the first level.
+    scan::whole(text, depth_limit.saturating_sub(1))
+        .map_err(|stop| EventError::member(name, stop.fault(text, depth_limit)))
 }

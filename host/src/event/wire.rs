@@ -10,14 +10,12 @@ use super::fact::{AuthorizationCompleted, Code, CodeExchanged, Message, Response
 use super::limits::Limits;
 use super::members::{Member, Slots};
 use super::more::More;
+use super::scan::Span;
 use super::session::Session;
 use super::time::{Deadline, Timestamp};
 use super::{Event, json, new_id, rules};
 use crate::Spi;
 use std::borrow::Cow;
-
-/// How long a code lasts that comes without `code_expires_at`, in seconds.
-const DEFAULT_CODE_LIFETIME: u32 = 600;
 
 /// What the reader takes where a line says nothing, and how much it takes at all.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +27,14 @@ pub struct Defaults<'a> {
     pub issuer: Option<&'a str>,
     /// The clock that gives the `time` of events that have none.
     pub clock: fn() -> Timestamp,
+    /// How long a code lasts that comes without `code_expires_at`, in seconds.
+    pub code_lifetime: u32,
+}
+
+impl Defaults<'_> {
+    /// What the format says of codes that come without `code_expires_at`: ten minutes, the most
+    /// that RFC 6749 recommends (section 4.1.2).
+    pub const CODE_LIFETIME: u32 = 600;
 }
 
 impl Default for Defaults<'_> {
@@ -38,6 +44,7 @@ impl Default for Defaults<'_> {
             limits: Limits::default(),
             issuer: None,
             clock: Timestamp::now,
+            code_lifetime: Self::CODE_LIFETIME,
         }
     }
 }
@@ -51,16 +58,20 @@ pub fn parse<'a>(
     line: Option<u64>,
     defaults: &Defaults<'a>,
 ) -> Result<Message<'a>, EventError> {
-    Reader::new(bytes, defaults)
-        .and_then(Reader::message)
+    let mut reader = Reader {
+        slots: Slots::default(),
+        spare: 0,
+        defaults,
+    };
+    reader
+        .read(bytes)
+        .and_then(|()| reader.message())
         .map_err(|error| error.at_line(line))
 }
 
 /// A line that is valid JSON throughout, whose members are yet to be judged.
 struct Reader<'a, 'd> {
     slots: Slots<'a>,
-    /// Whether there is a backslash anywhere.
-    escapes: bool,
     /// Bytes that will be added to what is passed on, so that it is allocated once.
     spare: usize,
     defaults: &'d Defaults<'a>,
@@ -76,9 +87,9 @@ struct Header<'a> {
     client: Option<Cow<'a, str>>,
 }
 
-impl<'a, 'd> Reader<'a, 'd> {
-    fn new(bytes: &'a [u8], defaults: &'d Defaults<'a>) -> Result<Self, EventError> {
-        let limits = defaults.limits;
+impl<'a> Reader<'a, '_> {
+    fn read(&mut self, bytes: &'a [u8]) -> Result<(), EventError> {
+        let limits = self.defaults.limits;
         if bytes.len() > limits.line_bytes {
             let limit = limits.line_bytes;
             return Err(EventError::whole(Fault::TooLong { limit }));
@@ -90,23 +101,10 @@ impl<'a, 'd> Reader<'a, 'd> {
         if !text.starts_with('{') {
             require_object(text)?;
         }
-        let slots = Slots::read(text)?;
-        rules::depth(limits.depth, text)?;
-        let escapes = memchr::memchr(b'\\', bytes).is_some();
-        if escapes {
-            for (name, raw) in slots.rest() {
-                rules::surrogates(name, raw)?;
-            }
-        }
-        Ok(Self {
-            slots,
-            escapes,
-            spare: 0,
-            defaults,
-        })
+        self.slots.read(text, limits.depth)
     }
 
-    fn message(mut self) -> Result<Message<'a>, EventError> {
+    fn message(&mut self) -> Result<Message<'a>, EventError> {
         let raw = self
             .slots
             .take(Member::Type)
@@ -126,11 +124,11 @@ impl<'a, 'd> Reader<'a, 'd> {
                 .authorization_completed()
                 .map(Message::AuthorizationCompleted),
             "code_exchanged" => self.code_exchanged().map(Message::CodeExchanged),
-            _ => Err(Member::Type.wrong(raw)),
+            _ => Err(Member::Type.wrong(raw.text)),
         }
     }
 
-    fn token_event(mut self, spi: Spi) -> Result<Event<'a>, EventError> {
+    fn token_event(&mut self, spi: Spi) -> Result<Event<'a>, EventError> {
         self.refuse_code()?;
         let by = match spi {
             Spi::AccessTokenIssue => "an access_token_issue",
@@ -138,7 +136,7 @@ impl<'a, 'd> Reader<'a, 'd> {
         };
         let header = self.header()?;
         let subject = match (spi, self.slots.take(Member::Subject)) {
-            (Spi::AccessTokenIssue, None | Some("null")) => None,
+            (Spi::AccessTokenIssue, None | Some(Span { text: "null", .. })) => None,
             (Spi::AccessTokenIssue, Some(raw)) => {
                 // Unlike the other two, this one may be empty, but must be a string.
                 Some(rules::string(Member::Subject, raw)?)
@@ -150,7 +148,7 @@ impl<'a, 'd> Reader<'a, 'd> {
             .slots
             .take(Member::Claims)
             .ok_or_else(|| Member::Claims.missing(by))?;
-        let claims = Some(Cow::Borrowed(rules::object(Member::Claims, claims)?));
+        let claims = Some(Cow::Borrowed(rules::object(Member::Claims, claims)?.text));
         self.event(spi, by, header, subject, claims)
     }
 
@@ -168,7 +166,7 @@ impl<'a, 'd> Reader<'a, 'd> {
         let claims = self.object(Member::IdTokenClaims)?;
         for member in [Member::Scope, Member::ConsentedClaims] {
             if let Some(raw) = self.slots.get(member) {
-                rules::strings(member, raw)?;
+                rules::strings(member, raw.text)?;
             }
         }
         let session = self.slots.take(Member::Session);
@@ -179,14 +177,14 @@ impl<'a, 'd> Reader<'a, 'd> {
         Ok((event, session))
     }
 
-    fn authorization_completed(mut self) -> Result<AuthorizationCompleted<'a>, EventError> {
+    fn authorization_completed(&mut self) -> Result<AuthorizationCompleted<'a>, EventError> {
         const BY: &str = "an authorization_completed";
         let raw = self
             .slots
             .take(Member::ResponseType)
             .ok_or_else(|| Member::ResponseType.missing(BY))?;
         let response_type = ResponseType::parse(&rules::string(Member::ResponseType, raw)?)
-            .ok_or_else(|| Member::ResponseType.wrong(raw))?;
+            .ok_or_else(|| Member::ResponseType.wrong(raw.text))?;
         let code = match (response_type.code, self.slots.take(Member::Code)) {
             (true, None) => {
                 return Err(Member::Code.missing("a response_type with the word code"));
@@ -198,10 +196,12 @@ impl<'a, 'd> Reader<'a, 'd> {
             (_, raw) => raw.map(|raw| filled(Member::Code, raw)).transpose()?,
         };
         let expires_at = self.slots.take(Member::CodeExpiresAt);
-        let expires_at = expires_at.map(rules::code_expires_at).transpose()?;
+        let expires_at = expires_at
+            .map(|raw| rules::code_expires_at(raw.text))
+            .transpose()?;
         let (event, session) = self.subject_event(BY)?;
-        let expires_at =
-            expires_at.unwrap_or_else(|| Deadline::after(event.time(), DEFAULT_CODE_LIFETIME));
+        let expires_at = expires_at
+            .unwrap_or_else(|| Deadline::after(event.time(), self.defaults.code_lifetime));
         Ok(AuthorizationCompleted {
             event,
             session,
@@ -210,7 +210,7 @@ impl<'a, 'd> Reader<'a, 'd> {
         })
     }
 
-    fn code_exchanged(mut self) -> Result<CodeExchanged<'a>, EventError> {
+    fn code_exchanged(&mut self) -> Result<CodeExchanged<'a>, EventError> {
         let code = self
             .slots
             .take(Member::Code)
@@ -235,7 +235,7 @@ impl<'a, 'd> Reader<'a, 'd> {
         let id = self.identifier(Member::Id)?;
         let txn = self.identifier(Member::Txn)?;
         let time = match self.slots.take(Member::Time) {
-            Some(raw) => rules::time(raw)?,
+            Some(raw) => rules::time(raw.text)?,
             None => (self.defaults.clock)(),
         };
         let issuer = match (self.slots.take(Member::Issuer), known) {
@@ -250,7 +250,7 @@ impl<'a, 'd> Reader<'a, 'd> {
         let client = match self.slots.take(Member::Client) {
             Some(raw) => {
                 let raw = rules::object(Member::Client, raw)?;
-                Some(without_secrets(raw, self.escapes))
+                Some(without_secrets(raw))
             }
             None => None,
         };
@@ -272,7 +272,7 @@ impl<'a, 'd> Reader<'a, 'd> {
 
     fn object(&mut self, member: Member) -> Result<Option<Cow<'a, str>>, EventError> {
         let raw = self.slots.take(member);
-        raw.map(|raw| rules::object(member, raw).map(Cow::Borrowed))
+        raw.map(|raw| Ok(Cow::Borrowed(rules::object(member, raw)?.text)))
             .transpose()
     }
 
@@ -302,11 +302,11 @@ impl<'a, 'd> Reader<'a, 'd> {
 
     /// What no field has taken.
     fn more(&self) -> Option<Cow<'a, str>> {
-        let size = |(name, raw): (&str, &str)| name.len() + raw.len() + 4;
-        let bytes: usize = self.slots.rest().map(size).sum();
-        if bytes == 0 {
+        if self.slots.all_taken() {
             return None;
         }
+        let size = |(name, raw): (&str, &str)| name.len() + raw.len() + 4;
+        let bytes: usize = self.slots.rest().map(size).sum();
         let mut more = More::default();
         more.reserve(bytes + 1 + self.spare);
         for (name, raw) in self.slots.rest() {
@@ -329,7 +329,7 @@ impl<'a, 'd> Reader<'a, 'd> {
     }
 }
 
-fn filled(member: Member, raw: &str) -> Result<Cow<'_, str>, EventError> {
+fn filled(member: Member, raw: Span<'_>) -> Result<Cow<'_, str>, EventError> {
     rules::filled(member, rules::string(member, raw)?)
 }
 
@@ -342,7 +342,7 @@ fn require_object(text: &str) -> Result<(), EventError> {
         }
         start => {
             serde_json::from_str::<serde::de::IgnoredAny>(text)
-                .map_err(|error| EventError::not_json(&error))?;
+                .map_err(|error| EventError::whole(Fault::not_json(&error)))?;
             json::kind(start)
         }
     };

@@ -138,7 +138,7 @@ unsafe extern "C" fn log(context: *const (), record: &LogRecord<'_>) {
         let speaker = CALLED.get().unwrap_or(side);
         let message = lossy(record.message);
         if lossy(record.target) == PANIC_TARGET {
-            return panicked_on_its_own(speaker.name(), &message, record);
+            return panicked_on_its_own(speaker.name(), &message);
         }
         let fields = record
             .fields
@@ -155,12 +155,13 @@ unsafe extern "C" fn log(context: *const (), record: &LogRecord<'_>) {
     }));
 }
 
-fn panicked_on_its_own(name: &str, message: &str, record: &LogRecord<'_>) {
-    let (file, line) = (lossy(record.file), record.line);
+fn panicked_on_its_own(name: &str, message: &str) {
+    // The message of such a record is a sentence of its own, with the place in it.
+    let message = message.strip_prefix("panicked: ").unwrap_or(message);
     say!(
         LISTENER_THREAD_PANICKED,
         listener = name,
-        "A thread of listener '{name}' panicked: {message}, at {file}:{line}",
+        "A thread of listener '{name}' panicked: {message}",
     );
 }
 

@@ -173,3 +173,6 @@ fn with_session(fact: AuthorizationCompleted<'_>) -> Event<'_> {
 fn boxed(text: Cow<'_, str>) -> Box<str> {
     text.into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,10 +24,6 @@ impl<'a> From<Outcome<'a>> for Decision<'a> {
 
 /// What to do with an event or a fact.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large variant is the common one, and it must not cost an allocation"
-)]
 pub enum Outcome<'a> {
     /// Dispatch this event.
     Dispatch(Event<'a>),

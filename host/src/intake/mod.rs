@@ -8,3 +8,6 @@ pub mod ndjson;
 mod pipeline;
 
 pub use pipeline::{InvalidIssuer, Pipeline, Refusal};
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,10 @@
 use super::ndjson::{Line, TooLong};
 use crate::clients::ClientRegistry;
 use crate::event::{
-    self, Defaults, EventError, Fault, IssuerFault, Limits, Message, Timestamp, check_issuer,
+    self, Defaults, Event, EventError, Fault, IssuerFault, Limits, Message, Timestamp, check_issuer,
 };
 use crate::flow::{CodeStillPending, Decision, FlowRule, Outcome};
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub struct Pipeline {
     flow: Arc<FlowRule>,
     limits: Limits,
     clock: fn() -> Timestamp,
+    code_lifetime: u32,
 }
 
 impl Pipeline {
@@ -32,6 +34,7 @@ impl Pipeline {
             flow,
             limits: Limits::default(),
             clock: Timestamp::now,
+            code_lifetime: Defaults::CODE_LIFETIME,
         }
     }
 
@@ -56,6 +59,13 @@ impl Pipeline {
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// How long a code lasts that comes without `code_expires_at`, in whole seconds.
+    #[must_use]
+    pub fn with_code_lifetime(mut self, seconds: u32) -> Self {
+        self.code_lifetime = seconds;
         self
     }
 
@@ -97,6 +107,7 @@ impl Pipeline {
             limits: self.limits,
             issuer: self.issuer.as_deref(),
             clock: self.clock,
+            code_lifetime: self.code_lifetime,
         };
         let message = event::parse(bytes, line, &defaults).map_err(Refusal::Invalid)?;
         let mut decision = match message {
@@ -107,13 +118,17 @@ impl Pipeline {
                 .map_err(|_| Refusal::CodeStillPending(CodeStillPending { line }))?,
             Message::CodeExchanged(fact) => self.flow.code_exchanged(fact).into(),
         };
-        if let Outcome::Dispatch(event) = &mut decision.outcome
-            && event.client.is_none()
-        {
-            let client = self.clients.get(&event.client_id);
-            event.client = client.map(Into::into);
+        if let Outcome::Dispatch(event) = &mut decision.outcome {
+            self.add_client(event);
         }
         Ok(decision)
+    }
+
+    /// Gives an event without client metadata what is registered for its client.
+    pub fn add_client<'a>(&'a self, event: &mut Event<'a>) {
+        if event.client.is_none() {
+            event.client = self.clients.get(&event.client_id).map(Cow::Borrowed);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{error, fmt, io};
 
-use super::{InterfaceVersion, THIS_INTERFACE};
+use super::{Distrust, InterfaceVersion, PinCommand, THIS_INTERFACE};
 use crate::probe::ProbeFailure;
 
 /// A library was refused. The text is one line that names the file, what is wrong with it, and
@@ -48,8 +48,15 @@ pub enum Reason {
         /// The interface that it needs.
         needed: InterfaceVersion,
     },
-    /// Others could have written the file.
-    Untrusted(String),
+    /// The file is not trusted.
+    Untrusted(Box<Distrust>),
+    /// The file is pinned and not in the directory.
+    Missing {
+        /// The plugin that is pinned: id and version.
+        plugin: String,
+        /// What would do without it.
+        command: Box<PinCommand>,
+    },
     /// The library did in a probe what it must not do in the host.
     Probe(Box<ProbeFailure>),
     /// The library could not be probed, for a reason that does not lie in it.
@@ -148,7 +155,11 @@ impl fmt::Display for Reason {
                     "use a newer listener, or an older host"
                 })
             }
-            Self::Untrusted(what) => write!(f, "is not trusted: {what}"),
+            Self::Untrusted(why) => write!(f, "is not trusted: {why}"),
+            Self::Missing { plugin, command } => write!(
+                f,
+                "is pinned ({plugin}) but not there: put it back, or, if it is meant to be gone, run {command}"
+            ),
             Self::Probe(failure) => failure.fmt(f),
             Self::ProbeImpossible(what) => write!(
                 f,
@@ -180,6 +191,7 @@ impl error::Error for LoadError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &self.reason {
             Reason::Read(error) => Some(error),
+            Reason::Untrusted(why) => Some(&**why),
             Reason::Probe(failure) => Some(&**failure),
             _ => None,
         }

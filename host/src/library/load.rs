@@ -18,7 +18,7 @@ use libloading::Library;
 use op_listener_abi::{C_ENTRY_POINT, ListenerRef, PluginRef};
 
 use super::sealed::Staged;
-use super::{Inspected, InterfaceVersion, LoadError, Metadata, Reason, THIS_INTERFACE, Verdict};
+use super::{Inspected, InterfaceVersion, LoadError, Metadata, Reason, THIS_INTERFACE, Trusted};
 
 /// A library in memory, its interface checked. Never unmapped: Rust code that has started threads
 /// or registered thread-local destructors cannot be unloaded soundly.
@@ -56,7 +56,8 @@ impl Loaded {
 /// # Errors
 ///
 /// The system's loader refuses the library, or its table is of another interface.
-pub(crate) fn load(library: &Inspected, _: Verdict) -> Result<Loaded, LoadError> {
+pub(crate) fn load(trusted: &Trusted) -> Result<Loaded, LoadError> {
+    let library = trusted.library();
     let file = library.sealed().file();
     match table(library) {
         Ok(plugin) => Ok(Loaded {

@@ -5,20 +5,24 @@
 //! once, and what is inspected, judged and hashed is what is loaded. On Linux they go to a sealed
 //! memory file, elsewhere to a private copy.
 
-use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use super::{LoadError, Reason};
+use super::read::{Access, ReadError, read};
+use super::{LoadError, Reason, Sha256};
 
 /// Larger than any plugin should be.
 const LARGEST: u64 = 512 << 20;
 
-/// The bytes of a file as they were when it was read.
+/// The bytes of a file as they were when it was read, and who could write there. Keeps nothing
+/// open: a directory may hold more files than a process may have open.
 pub struct Sealed {
     file: PathBuf,
     bytes: Vec<u8>,
-    opened: File,
+    access: io::Result<Access>,
+    sha256: OnceLock<Sha256>,
 }
 
 impl Sealed {
@@ -28,40 +32,19 @@ impl Sealed {
     ///
     /// It cannot be read, is no regular file, or is larger than any plugin should be.
     pub fn read(file: &Path) -> Result<Self, LoadError> {
-        Self::read_inner(file).map_err(|reason| LoadError::new(file, reason))
-    }
-
-    fn read_inner(file: &Path) -> Result<Self, Reason> {
-        let mut options = OpenOptions::new();
-        options.read(true);
-        // Opening a FIFO must not wait for a writer.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::custom_flags(
-            &mut options,
-            rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
-        );
-        let opened = options.open(file).map_err(Reason::Read)?;
-        let metadata = opened.metadata().map_err(Reason::Read)?;
-        if !metadata.is_file() {
-            return Err(Reason::Format("not a regular file".to_owned()));
-        }
-        if metadata.len() > LARGEST {
-            return Err(Reason::TooLarge(metadata.len()));
-        }
-        let mut bytes = Vec::new();
-        // The file may grow while it is read.
-        (&opened)
-            .take(LARGEST + 1)
-            .read_to_end(&mut bytes)
-            .map_err(Reason::Read)?;
-        let length = bytes.len() as u64;
-        if length > LARGEST {
-            return Err(Reason::TooLarge(length));
-        }
+        let contents = read(file, LARGEST).map_err(|error| {
+            let reason = match error {
+                ReadError::Io(error) => Reason::Read(error),
+                ReadError::NotAFile => Reason::Format("not a regular file".to_owned()),
+                ReadError::TooLong(length) => Reason::TooLarge(length),
+            };
+            LoadError::new(file, reason)
+        })?;
         Ok(Self {
             file: file.to_owned(),
-            bytes,
-            opened,
+            bytes: contents.bytes,
+            access: contents.access,
+            sha256: OnceLock::new(),
         })
     }
 
@@ -75,9 +58,14 @@ impl Sealed {
         &self.bytes
     }
 
-    /// The file as it was opened, for judging its owner and permissions.
-    pub(super) fn opened(&self) -> &File {
-        &self.opened
+    /// The SHA-256 of the bytes, computed when first asked for.
+    pub fn sha256(&self) -> Sha256 {
+        *self.sha256.get_or_init(|| Sha256::of(&self.bytes))
+    }
+
+    /// Who could write the file when it was read.
+    pub(super) fn access(&self) -> Result<&Access, &io::Error> {
+        self.access.as_ref()
     }
 
     /// Puts the bytes where the system's loader can map them and nobody can change them.
@@ -121,7 +109,8 @@ impl Staged {
 mod platform {
     use std::fs::File;
     use std::io::{self, Write};
-    use std::os::fd::AsRawFd;
+    use std::os::fd::{AsRawFd, RawFd};
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
@@ -137,13 +126,45 @@ mod platform {
         file.write_all(&sealed.bytes)?;
         let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
         fcntl_add_seals(&file, seals)?;
-        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let path = path_of_its_own(file.as_raw_fd());
         Ok(Staged::new(path.into(), file))
     }
 
     /// The memory goes with the last descriptor.
     pub(super) fn discard(staged: Staged) {
         drop(staged);
+    }
+
+    static STAGED: AtomicU32 = AtomicU32::new(0);
+
+    /// A path to a descriptor that no other staged file has or had. The system's loader takes a
+    /// path that it has seen for the library that it loaded then, and descriptors are numbered
+    /// anew once they are closed. So each path spells its way to the same directory differently:
+    /// a bit of a counter is one more `/`, or one more `/.`.
+    fn path_of_its_own(descriptor: RawFd) -> String {
+        let number = STAGED.fetch_add(1, Ordering::Relaxed);
+        let bits = (0..u32::BITS - number.leading_zeros()).map(|bit| number >> bit & 1);
+        let way: String = bits.map(|bit| if bit == 0 { "/" } else { "/." }).collect();
+        format!("/proc/self/fd{way}/{descriptor}")
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::collections::HashSet;
+        use std::os::fd::AsRawFd as _;
+
+        use super::path_of_its_own;
+
+        #[test]
+        fn no_path_comes_twice_though_descriptors_do() {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            let mut seen = HashSet::new();
+            for _ in 0..1000 {
+                let path = path_of_its_own(file.as_raw_fd());
+                assert_eq!(std::fs::canonicalize(&path).unwrap(), file.path(), "{path}");
+                assert!(seen.insert(path));
+            }
+        }
     }
 }
 

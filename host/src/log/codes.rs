@@ -77,11 +77,11 @@ codes! {
         "A signal asks the host to stop: it finishes the event at hand and reads no further."
         "Nothing.";
 
-    PLUGIN_LOADED = "OPL0101" Debug
-        "A library passed inspection and is in memory; its listeners come next."
+    PLUGIN_LOADED = "OPL0101" Info
+        "A library is in memory; its listeners come next. The line names the file, the beginning of the SHA-256 of the bytes that were loaded (`op-listener list` shows all of it), and why they are trusted: `permissions`, `pinned`, `signed by key …` with the signer's comment, or `off`."
         "Nothing.";
     PLUGIN_REFUSED = "OPL0102" Error
-        "A library was refused. The line names the file, what is wrong and what to do. None of its listeners gets an event."
+        "A library was refused, or is pinned and not there. The line names the file, what is wrong and what to do. None of its listeners gets an event."
         "Do what the line says; with `on_failure = \"abort\"` the host does not start until then.";
     NOT_A_PLUGIN = "OPL0103" Warn
         "A library in the plugin directory has no metadata section, so it is not a plugin: a support library, perhaps."
@@ -109,7 +109,7 @@ codes! {
         "Update the host to use it.";
     PROBED = "OPL0121" Debug
         "A library that this host had not seen before was loaded and tried in a process of its own, and did no harm there."
-        "Nothing: this is remembered. (A library that fails its probe is refused under OPL0102.)";
+        "Nothing: this is remembered. A library that fails its probe is refused under OPL0102.";
     PROBES_DAMAGED = "OPL0122" Warn
         "The file in which the outcomes of probes are remembered cannot be read or understood. It is made anew; each library is probed once more."
         "Nothing, if it happens once. Otherwise look at what else writes to the data directory.";

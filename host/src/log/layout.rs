@@ -45,7 +45,8 @@ pub(super) fn text(line: &mut String, event: &Event<'_>, now: OffsetDateTime) ->
         line.push('=');
         match value {
             Value::String(text) if is_word(text) => line.push_str(text),
-            value => write!(line, "{value}")?,
+            // JSON leaves some of what ends a line as it is.
+            value => escape(line, &value.to_string()),
         }
     }
     Ok(())
@@ -74,7 +75,16 @@ pub(super) fn json(line: &mut String, event: &Event<'_>, now: OffsetDateTime) ->
     if !fields.others.is_empty() {
         put("fields", fields.others.into());
     }
-    write!(line, "{}", Value::Object(object))
+    // Some readers and terminals take more for the end of a line, or for a command, than JSON has
+    // to escape. All of that stands in strings, where an escape means the same.
+    for character in Value::Object(object).to_string().chars() {
+        if may_end_a_line(character) {
+            write!(line, "\\u{:04x}", u32::from(character))?;
+        } else {
+            line.push(character);
+        }
+    }
+    Ok(())
 }
 
 fn thread_name() -> String {
@@ -89,12 +99,18 @@ fn thread_name() -> String {
 /// what a terminal or a viewer takes for the end of a line, as escapes.
 fn escape(line: &mut String, text: &str) {
     for character in text.chars() {
-        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+        if may_end_a_line(character) {
             line.extend(character.escape_default());
         } else {
             line.push(character);
         }
     }
+}
+
+/// Control characters, of which there are some beyond ASCII too, and the separators of lines and
+/// paragraphs. All are of the first 65,536 characters.
+pub(crate) fn may_end_a_line(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
 }
 
 fn is_word(text: &str) -> bool {

@@ -9,6 +9,7 @@ mod layout;
 mod subscribe;
 
 pub use codes::{Code, Severity};
+pub(crate) use layout::may_end_a_line;
 pub use subscribe::{Format, Settings, subscribe};
 
 use crate::StartError;

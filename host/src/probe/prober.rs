@@ -7,7 +7,6 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 use std::{env, thread};
 
-use aws_lc_rs::digest::{SHA256, digest};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -15,7 +14,7 @@ use super::processes::{Bytes, MARK, Outcome, Request, SUBCOMMAND, Supervise};
 use super::verdicts::{Finding, Verdict, Verdicts};
 use super::{Ended, ProbeFailure, system};
 use crate::config::{Config, ProbeConfig};
-use crate::library::{Inspected, LoadError, Reason, Sealed, Staged, Trust, inspect};
+use crate::library::{Distrust, Inspected, LoadError, Reason, Sealed, Staged, Trust, inspect};
 use crate::log::say;
 
 /// Lets libraries be loaded that came through a probe, now or earlier.
@@ -43,12 +42,11 @@ const LONGEST_OUTCOME: u64 = 8 << 20;
 
 impl Prober {
     /// A prober with the limits and the trust of a configuration, which remembers in its data
-    /// directory.
-    /// `program` is an `op-listener` command of this host's version.
+    /// directory. `program` is an `op-listener` command of this host's version.
     pub fn new(config: &Config, program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
-            trust: config.plugins.trust,
+            trust: config.plugins.trust.clone(),
             limits: config.plugins.probe.clone(),
             verdicts: Verdicts::read(&config.data_dir),
         }
@@ -71,11 +69,15 @@ impl Prober {
     /// of it was run.
     pub fn probe_file(&mut self, file: &Path, again: bool) -> Result<Probed, LoadError> {
         let library = inspect(Sealed::read(file)?)?;
-        self.trust.judge(library.sealed())?;
+        let judge = self.trust.judge().map_err(|error| {
+            let why = Distrust::Unjudged(error.to_string());
+            LoadError::new(file, Reason::Untrusted(Box::new(why)))
+        })?;
+        let library = judge.admit(library)?;
         if again {
-            self.verdicts.forget(&sha256(&library));
+            self.verdicts.forget(&sha256(library.library()));
         }
-        self.vouch_for(&library)
+        self.vouch_for(library.library())
     }
 
     /// Says whether a library may be loaded; probes it if that is not known yet.
@@ -230,13 +232,5 @@ fn answer(mut command: Command, patience: Duration) -> io::Result<Vec<u8>> {
 }
 
 fn sha256(library: &Inspected) -> String {
-    use std::fmt::Write as _;
-
-    let digest = digest(&SHA256, library.sealed().bytes());
-    let bytes = digest.as_ref().iter();
-    bytes.fold(String::new(), |mut text, byte| {
-        // Writing to a `String` does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    library.sealed().sha256().to_string()
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::ffi::{self, HostSide, Services};
 use crate::library::{
-    Inspected, LoadError, Loaded, Reason, Sealed, Trust, Verdict, discover, inspect, load,
+    Judge, LoadError, Loaded, Reason, Sealed, Trust, Trusted, discover, inspect, load,
 };
 use crate::log::{bridge, say};
 use crate::probe::Prober;
@@ -16,7 +16,7 @@ use crate::register::StartError;
 pub(super) struct Catalogue {
     /// By id.
     plugins: BTreeMap<String, Plugin>,
-    /// The ids in the order of the files' names.
+    /// The ids of those that were not refused, in the order of the files' names.
     order: Vec<String>,
     refused: usize,
     /// Tries libraries before they are loaded, if any is.
@@ -24,7 +24,7 @@ pub(super) struct Catalogue {
 }
 
 enum Plugin {
-    Found(Box<Inspected>, Verdict),
+    Found(Box<Trusted>),
     Loaded(Loaded),
     /// Logged by then.
     Refused,
@@ -34,44 +34,45 @@ impl Catalogue {
     /// Looks at all files of a directory. Nothing is run. What is refused is logged.
     pub(super) fn read(
         dir: &Path,
-        trust: Trust,
+        trust: &Trust,
         prober: Option<Prober>,
     ) -> Result<Self, StartError> {
+        let judge = trust.judge().map_err(StartError::Trust)?;
         let mut catalogue = Self {
             plugins: BTreeMap::new(),
             order: Vec::new(),
             refused: 0,
             prober,
         };
-        for file in discover(dir).map_err(StartError::Discover)? {
-            if let Err(error) = catalogue.add(&file, trust) {
+        let files = discover(dir).map_err(StartError::Discover)?;
+        for file in &files {
+            if let Err(error) = catalogue.add(file, &judge) {
                 catalogue.refuse(&error);
             }
+        }
+        for error in judge.missing(dir, &files) {
+            catalogue.refuse(&error);
         }
         Ok(catalogue)
     }
 
-    fn add(&mut self, file: &Path, trust: Trust) -> Result<(), LoadError> {
+    fn add(&mut self, file: &Path, judge: &Judge) -> Result<(), LoadError> {
         let inspected = inspect(Sealed::read(file)?)?;
         let id = inspected.metadata().id.clone();
-        if let Some(first) = self.plugins.get(&id) {
-            let first = match first {
-                Plugin::Found(first, _) => first.sealed().file(),
-                Plugin::Loaded(first) => first.file(),
-                Plugin::Refused => Path::new(""),
-            };
-            let first = first.to_owned();
-            return Err(LoadError::new(file, Reason::Duplicate { id, first }));
-        }
-        let plugin = match trust.judge(inspected.sealed()) {
-            Ok(verdict) => Plugin::Found(Box::new(inspected), verdict),
+        let trusted = match judge.admit(inspected) {
+            Ok(trusted) => trusted,
             Err(error) => {
-                self.refuse(&error);
-                Plugin::Refused
+                // Whoever can put a file there must not keep another from being loaded by it.
+                self.plugins.entry(id).or_insert(Plugin::Refused);
+                return Err(error);
             }
         };
+        if let Some(Plugin::Found(first)) = self.plugins.get(&id) {
+            let first = first.library().sealed().file().to_owned();
+            return Err(LoadError::new(file, Reason::Duplicate { id, first }));
+        }
         self.order.push(id.clone());
-        self.plugins.insert(id, plugin);
+        self.plugins.insert(id, Plugin::Found(Box::new(trusted)));
         Ok(())
     }
 
@@ -93,7 +94,7 @@ impl Catalogue {
         self.refused
     }
 
-    /// The ids of all plugins, in the order of their files' names.
+    /// The ids of the plugins that passed, in the order of their files' names.
     pub(super) fn ids(&self) -> &[String] {
         &self.order
     }
@@ -102,16 +103,16 @@ impl Catalogue {
     /// by then, if it was refused.
     pub(super) fn get(&mut self, id: &str, services: &Arc<Services>) -> Option<Result<Loaded, ()>> {
         let plugin = self.plugins.get_mut(id)?;
-        let (found, verdict) = match plugin {
+        let found = match plugin {
             Plugin::Loaded(loaded) => return Some(Ok(loaded.clone())),
             Plugin::Refused => return Some(Err(())),
-            Plugin::Found(found, verdict) => (&*found, *verdict),
+            Plugin::Found(found) => &*found,
         };
         let vouched = match &mut self.prober {
-            Some(prober) => prober.vouch_for(found).map(drop),
+            Some(prober) => prober.vouch_for(found.library()).map(drop),
             None => Ok(()),
         };
-        match vouched.and_then(|()| load_and_start(found, verdict, services)) {
+        match vouched.and_then(|()| load_and_start(found, services)) {
             Ok(loaded) => {
                 // The bytes that were read are not needed any more.
                 *plugin = Plugin::Loaded(loaded.clone());
@@ -126,22 +127,20 @@ impl Catalogue {
     }
 }
 
-fn load_and_start(
-    found: &Inspected,
-    verdict: Verdict,
-    services: &Arc<Services>,
-) -> Result<Loaded, LoadError> {
-    let loaded = load(found, verdict)?;
+fn load_and_start(found: &Trusted, services: &Arc<Services>) -> Result<Loaded, LoadError> {
+    let loaded = load(found)?;
     let metadata = loaded.metadata();
     let side = HostSide::new(&metadata.id, services);
     ffi::start(loaded.plugin(), side, bridge::most_verbose())
         .map_err(|failure| LoadError::new(loaded.file(), Reason::Start(failure.to_string())))?;
     say!(
         PLUGIN_LOADED,
-        "Loaded plugin '{}' {} from {:?}",
+        "Plugin '{}' {} is loaded from {:?}: sha256 {}…, trust: {}",
         metadata.id,
         metadata.version,
         loaded.file(),
+        found.library().sealed().sha256().short(),
+        found.verdict(),
     );
     Ok(loaded)
 }

@@ -2,7 +2,7 @@
 
 use std::{error, fmt};
 
-use crate::library::DiscoverError;
+use crate::library::{DiscoverError, TrustError};
 use crate::signing::KeyError;
 
 /// Why a host does not start.
@@ -10,9 +10,11 @@ use crate::signing::KeyError;
 #[non_exhaustive]
 pub enum StartError {
     /// The signing keys cannot be used.
-    Keys(Box<KeyError>),
+    Keys(KeyError),
     /// The plugin directory cannot be read.
     Discover(DiscoverError),
+    /// What plugins are to be judged by cannot be used.
+    Trust(TrustError),
     /// Listeners were refused, each logged by then, and the policy does not let them be missing.
     Refused {
         /// How many libraries and listeners were refused.
@@ -24,7 +26,7 @@ pub enum StartError {
 
 impl From<KeyError> for StartError {
     fn from(error: KeyError) -> Self {
-        Self::Keys(Box::new(error))
+        Self::Keys(error)
     }
 }
 
@@ -33,6 +35,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Keys(error) => error.fmt(f),
             Self::Discover(error) => error.fmt(f),
+            Self::Trust(error) => error.fmt(f),
             Self::Refused {
                 count,
                 required: None,
@@ -56,6 +59,7 @@ impl error::Error for StartError {
         match self {
             Self::Keys(error) => error.source(),
             Self::Discover(error) => error.source(),
+            Self::Trust(error) => error.source(),
             Self::Refused { .. } => None,
         }
     }

@@ -1,7 +1,7 @@
 //! Makes the instances that the configuration asks for, and those of plugins that it does not
 //! mention.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use op_listener_abi::ListenerRef;
@@ -13,7 +13,7 @@ use crate::Spi;
 use crate::config::{Config, ListenerConfig, OnFailure};
 use crate::dispatch::{Policy, Registered};
 use crate::ffi::{self, FailureKind, HostSide, Instance, Services};
-use crate::library::{Loaded, THIS_INTERFACE};
+use crate::library::THIS_INTERFACE;
 use crate::log::{Code, codes, emit, say};
 use crate::probe::Prober;
 
@@ -25,7 +25,7 @@ pub(crate) fn register(
     services: &Arc<Services>,
     prober: Option<Prober>,
 ) -> Result<Vec<Registered>, StartError> {
-    let catalogue = Catalogue::read(&config.plugins.dir, config.plugins.trust, prober)?;
+    let catalogue = Catalogue::read(&config.plugins.dir, &config.plugins.trust, prober)?;
     let mut registrar = Registrar {
         config,
         services,
@@ -55,9 +55,33 @@ struct Registrar<'a> {
 /// A refusal that was logged.
 struct Refused;
 
+/// The names of instances, each with the entry that has it. They are also those of directories,
+/// and some file systems take upper and lower case for the same.
+#[derive(Default)]
+struct Names<'a>(HashMap<String, &'a ListenerConfig>);
+
+impl<'a> Names<'a> {
+    /// The entry that has the name.
+    fn get(&self, entry: &ListenerConfig) -> Option<&'a ListenerConfig> {
+        self.0.get(&entry.name.to_ascii_lowercase()).copied()
+    }
+
+    /// Gives the entry its name, unless another has it already.
+    fn take(&mut self, entry: &'a ListenerConfig) -> Option<&'a ListenerConfig> {
+        let taken = self.get(entry);
+        if taken.is_none() {
+            self.0.insert(entry.name.to_ascii_lowercase(), entry);
+        }
+        taken
+    }
+}
+
 impl Registrar<'_> {
     fn make_all(&mut self) {
-        for entry in &self.config.listeners {
+        let config = self.config;
+        let mut names = Names::default();
+        for entry in &config.listeners {
+            let taken = names.take(entry);
             if !entry.enabled {
                 say!(
                     SWITCHED_OFF_BY_OPERATOR,
@@ -68,16 +92,23 @@ impl Registrar<'_> {
                 );
                 continue;
             }
-            if self.make_entry(entry).is_err() && entry.required {
+            let made = match taken {
+                None => self.make_entry(entry),
+                Some(other) => Err(self.refuse_name(entry, other)),
+            };
+            if made.is_err() && entry.required {
                 self.required.get_or_insert_with(|| entry.name.clone());
             }
         }
-        let mentioned: HashSet<&str> = self.config.listeners.iter().map(|e| &*e.plugin).collect();
-        for id in self.catalogue.ids().to_vec() {
-            if !mentioned.contains(&*id) {
-                // Refusals are logged and counted.
-                let _ = self.make_entry(&ListenerConfig::new(id));
-            }
+        let mentioned: HashSet<&str> = config.listeners.iter().map(|e| &*e.plugin).collect();
+        let ids = self.catalogue.ids().to_vec().into_iter();
+        let without_entry = ids.filter(|id| !mentioned.contains(&**id));
+        for entry in without_entry.map(ListenerConfig::new) {
+            // Refusals are logged and counted.
+            let _ = match names.get(&entry) {
+                None => self.make_entry(&entry),
+                Some(other) => Err(self.refuse_name(&entry, other)),
+            };
         }
     }
 
@@ -115,7 +146,7 @@ impl Registrar<'_> {
             let exported = plugin.listeners().iter();
             if !exported
                 .into_iter()
-                .any(|table| spi_of(table) == Some(*spi))
+                .any(|table| spi_of(*table) == Some(*spi))
             {
                 outcome = Err(self.refuse(
                     codes::LISTENER_REFUSED,
@@ -125,7 +156,7 @@ impl Registrar<'_> {
             }
         }
         for (index, table) in plugin.listeners().iter().enumerate() {
-            let Some(spi) = spi_of(table) else {
+            let Some(spi) = spi_of(*table) else {
                 let exported = plugin.metadata().listeners.get(index);
                 say!(
                     UNKNOWN_SPI,
@@ -141,7 +172,7 @@ impl Registrar<'_> {
                 .as_ref()
                 .is_none_or(|wanted| wanted.contains(&spi))
             {
-                outcome = outcome.and(self.make_instance(entry, &plugin, *table, spi));
+                outcome = outcome.and(self.make_instance(entry, *table, spi));
             }
         }
         outcome
@@ -150,7 +181,6 @@ impl Registrar<'_> {
     fn make_instance(
         &mut self,
         entry: &ListenerConfig,
-        plugin: &Loaded,
         table: ListenerRef,
         spi: Spi,
     ) -> Result<(), Refused> {
@@ -186,7 +216,7 @@ impl Registrar<'_> {
             switch_off_after: entry.switch_off_after_panics,
         };
         let listener = Registered::new(instance, &entry.name, spi, enabled, policy);
-        self.announce(&listener, plugin);
+        self.announce(&listener);
         self.listeners.push(listener);
         Ok(())
     }
@@ -207,7 +237,7 @@ impl Registrar<'_> {
     }
 
     /// Writes the line that tells of a listener.
-    fn announce(&mut self, listener: &Registered, _: &Loaded) {
+    fn announce(&mut self, listener: &Registered) {
         let spi = listener.spi();
         let number = &mut self.numbers[spi as usize];
         *number += 1;
@@ -239,6 +269,15 @@ impl Registrar<'_> {
         Refused
     }
 
+    fn refuse_name(&mut self, entry: &ListenerConfig, other: &ListenerConfig) -> Refused {
+        let what = format!(
+            "an entry for plugin '{}'{} has that name: give one of them another `name`",
+            other.plugin,
+            at(other),
+        );
+        self.refuse(codes::LISTENER_REFUSED, entry, &what)
+    }
+
     fn refuse_unknown(&mut self, entry: &ListenerConfig) -> Refused {
         let ids = self.catalogue.ids();
         let near = ids
@@ -259,7 +298,7 @@ impl Registrar<'_> {
     }
 }
 
-fn spi_of(table: &ListenerRef) -> Option<Spi> {
+fn spi_of(table: ListenerRef) -> Option<Spi> {
     ffi::spi_of(table.spi())
 }
 

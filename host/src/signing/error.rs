@@ -31,7 +31,7 @@ pub enum KeyError {
         /// The key in it, where it is one key's fault.
         key: Option<KeyName>,
         /// What is wrong.
-        problem: KeyProblem,
+        problem: Box<KeyProblem>,
     },
     /// A new key file was to be written where there is a file already.
     Exists {

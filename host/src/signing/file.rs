@@ -42,7 +42,7 @@ pub(super) fn read(path: &Path) -> Result<KeyText, KeyError> {
         return Err(KeyError::Content {
             file: path.to_owned(),
             key: None,
-            problem: KeyProblem::TooLarge,
+            problem: Box::new(KeyProblem::TooLarge),
         });
     }
     let open_to_others =

@@ -59,7 +59,7 @@ impl Fault {
         KeyError::Content {
             file: path.to_owned(),
             key: self.key,
-            problem: self.problem,
+            problem: Box::new(self.problem),
         }
     }
 }

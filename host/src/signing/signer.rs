@@ -78,14 +78,18 @@ impl Signer {
         let json_kid = serde_json::Value::from(kid.as_str());
         let header_start = format!(r#"{{"alg":"{algorithm}","kid":{json_kid},"typ":""#);
         let default_header = URL_SAFE_NO_PAD.encode(format!(r#"{header_start}{DEFAULT_TYP}"}}"#));
-        Self {
+        let signer = Self {
             algorithm,
             kid,
             key,
             header_start,
             default_header,
             public_set,
-        }
+        };
+        // The first signature of a process sets up the library's source of randomness, which takes
+        // tens of milliseconds: better now than in somebody's login.
+        let _ = signer.sign(None, "{}");
+        signer
     }
 
     /// Signs a claims set: a compact JWS with the header members `alg`, `kid` and `typ`.

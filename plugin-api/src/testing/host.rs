@@ -131,12 +131,9 @@ impl Host {
             config.is_object(),
             "the configuration has to be an object, as it is a table in the host's file: {config}"
         );
-        // Made by `InitContext::data_dir`, and the same for a later instance of that name.
-        let data_dir = self
-            .base_dir()
-            .join("data")
-            .join(file_name(name))
-            .join(E::NAME);
+        // Made by `InitContext::data_dir`, and the same for all instances of that name, as one entry
+        // of a configuration makes several where a plugin serves several SPIs.
+        let data_dir = self.base_dir().join("data").join(file_name(name));
         let request = json!({
             "name": name,
             "config": config,

@@ -60,6 +60,7 @@
 //! * Panics outside the listener's calls, such as those of a test's assertions, are printed as
 //!   ever.
 
+mod draft;
 mod event;
 mod failure;
 mod host;

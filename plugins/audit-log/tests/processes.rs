@@ -1,6 +1,10 @@
 //! Processes that are killed, that run out of space, or that write the same log: this test runs
 //! itself as the writer.
 #![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "test code outside of test functions, too"
+)]
 
 mod support;
 
@@ -215,8 +219,15 @@ fn a_full_disk_is_an_error_per_event_until_there_is_space() {
         return;
     };
     let answers = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(answers.contains("No space left on device"), "{answers}");
-    assert!(answers.contains("make space there"), "{answers}");
+    // The rest of the last page takes a part of a record.
+    let errors = answers.lines().filter(|line| line.starts_with("error "));
+    assert!(errors.clone().count() > 1, "{answers}");
+    for error in errors {
+        assert!(
+            error.contains("disk full") || error.contains("make space"),
+            "{error}"
+        );
+    }
     let dir = tempfile::tempdir().unwrap();
     let copy = dir.path().join("copy.ndjson");
     fs::write(&copy, &output.stdout).unwrap();

@@ -1,4 +1,8 @@
 //! Rotation: by size, by age, with restarts and crashes in between, and a bound on what is kept.
+#![allow(
+    clippy::unwrap_used,
+    reason = "test code outside of test functions, too"
+)]
 
 mod support;
 

@@ -1,4 +1,8 @@
 //! Many threads, several instances, other processes.
+#![allow(
+    clippy::unwrap_used,
+    reason = "test code outside of test functions, too"
+)]
 
 mod support;
 

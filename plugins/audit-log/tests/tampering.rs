@@ -1,4 +1,8 @@
 //! Whatever is done to a log afterwards, its verification names the first record concerned.
+#![allow(
+    clippy::unwrap_used,
+    reason = "test code outside of test functions, too"
+)]
 
 mod support;
 

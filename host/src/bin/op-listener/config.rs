@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use op_listener_host::config::Config;
 use op_listener_host::feed::Feed;
+use op_listener_host::library::Trust;
 use op_listener_host::signing::Signer;
 
 use crate::exit::{Exit, print};
@@ -57,6 +58,16 @@ fn check(arguments: &File) -> Exit {
             }
             Err(error) => exit = Exit::Usage.because(error),
         }
+    }
+    if let Err(error) = config.plugins.trust.judge() {
+        exit = Exit::Usage.because(error);
+    }
+    if let Trust::Pinned { pins } = &config.plugins.trust
+        && !pins.exists()
+    {
+        exit = Exit::Usage.because(format_args!(
+            "there is no lock file {pins:?}, so no plugin would be loaded: look at the plugins and run `op-listener pin`"
+        ));
     }
     if !config.plugins.dir.is_dir() {
         let dir = &config.plugins.dir;

@@ -6,6 +6,7 @@ mod exit;
 mod interrupt;
 mod keys;
 mod list;
+mod pin;
 mod probe;
 mod run;
 
@@ -37,6 +38,8 @@ enum Command {
     Run(run::Arguments),
     /// Show what is in a plugin directory, without executing any of it
     List(list::Arguments),
+    /// Write down which plugin files may be loaded, by their hashes, after showing what changes
+    Pin(pin::Arguments),
     /// Try plugins in a process of their own, as `run` does before it loads one that it has not
     /// seen before
     Probe(probe::Arguments),
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
     let outcome = panic::catch_unwind(move || match arguments.command {
         Command::Run(arguments) => run::run(arguments).into(),
         Command::List(arguments) => list::list(&arguments).into(),
+        Command::Pin(arguments) => pin::pin(arguments).into(),
         Command::Probe(arguments) => probe::probe(&arguments).into(),
         Command::ProbeProcess { request } => run_process(&request).into(),
         Command::Keys(command) => keys::keys(command).into(),

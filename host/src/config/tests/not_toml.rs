@@ -220,7 +220,7 @@ op.toml:5:9: `trust` cannot be `none`
   |
 5 | trust = "none"
   |         ^^^^^^
-  = possible: `permissions`, `off`
+  = possible: `permissions`, `pinned`, `signed`, `off`
 
 op.toml:8:9: not TOML: this is not a value; text stands in quotes, switches are `true` or `false`
   |

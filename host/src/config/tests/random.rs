@@ -7,6 +7,7 @@ use super::show::assert_round_trip;
 use super::{BASE, parse};
 use crate::Spi;
 use crate::config::{Config, ListenerConfig};
+use crate::library::{PublicKeys, Trust};
 
 /// Words of configuration files, so that random texts get beyond the first character.
 const WORDS: [&str; 44] = [
@@ -130,6 +131,7 @@ fn config() -> impl Strategy<Value = Config> {
         config.issuer = kid.as_ref().map(|_| "https://op.example.com/a".to_owned());
         config.clients = kid.as_ref().map(|kid| config.data_dir.join(kid));
         config.signing.keys = kid.as_ref().map(|_| config.data_dir.join("keys.json"));
+        config.plugins.trust = trust_for(numbers.1, &config);
         config.signing.kid = kid;
         config.intake.max_line = numbers.0;
         config.intake.max_depth = numbers.1;
@@ -142,6 +144,22 @@ fn config() -> impl Strategy<Value = Config> {
         }
         config
     })
+}
+
+/// Each of the ways in turn.
+fn trust_for(number: usize, config: &Config) -> Trust {
+    match number % 4 {
+        0 => Trust::Permissions,
+        1 => Trust::Off,
+        2 => Trust::Pinned {
+            pins: config.data_dir.join("\"pins\""),
+        },
+        _ => {
+            let keys = super::trust::KEYS.iter().map(|key| key.parse().unwrap());
+            let keys = PublicKeys::new(keys.collect()).unwrap();
+            Trust::Signed { keys }
+        }
+    }
 }
 
 fn listener() -> impl Strategy<Value = ListenerConfig> {

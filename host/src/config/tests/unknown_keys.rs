@@ -128,18 +128,3 @@ op.toml:6:2: `delivery` is not available in this version
   = remove it"#;
     assert_eq!(said, expected, "\n{said}");
 }
-
-#[test]
-fn values_of_later_versions_say_so() {
-    let said = refusal(
-        r#"[plugins]
-trust = "pinned"
-"#,
-    );
-    let expected = r#"op.toml:2:9: `trust` = `pinned` is not available in this version
-  |
-2 | trust = "pinned"
-  |         ^^^^^^^^
-  = possible: `permissions`, `off`"#;
-    assert_eq!(said, expected, "\n{said}");
-}

@@ -1,5 +1,7 @@
 //! A library as the system's compiler makes it, and the same with one thing wrong.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;

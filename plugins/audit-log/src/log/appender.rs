@@ -100,12 +100,13 @@ impl Appender {
         since: SystemTime,
         now: SystemTime,
     ) -> Result<(), LogError> {
-        let stat = file.stat();
-        let stat = stat.map_err(|error| LogError::io("look at", self.path(), error))?;
+        let wrong = |error| LogError::io("look at", self.path(), error);
+        let id = file.id().map_err(wrong)?;
+        let len = file.stat().map_err(wrong)?.len;
         self.current = Some(Current {
             file,
-            id: stat.id,
-            len: stat.len,
+            id,
+            len,
             first_seq,
             since,
             looked: now,

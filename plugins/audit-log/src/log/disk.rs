@@ -2,7 +2,7 @@
 //! differs between platforms stands here and nowhere else.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -18,8 +18,6 @@ pub struct Stat {
     pub len: u64,
     /// How many names it has; none once it was deleted.
     pub links: u64,
-    /// Which file it is.
-    pub id: FileId,
 }
 
 /// A file that is open for appending.
@@ -42,12 +40,18 @@ pub trait LogFile: Send + Sync {
     ///
     /// As `fdatasync(2)`.
     fn sync(&self) -> io::Result<()>;
-    /// What is known of it now.
+    /// What is known of it now. Asked before each record.
     ///
     /// # Errors
     ///
     /// As `fstat(2)`.
     fn stat(&self) -> io::Result<Stat>;
+    /// Which file it is.
+    ///
+    /// # Errors
+    ///
+    /// As `fstat(2)`.
+    fn id(&self) -> io::Result<FileId>;
 }
 
 /// Where log files are.
@@ -93,8 +97,9 @@ pub struct RealDisk;
 impl Disk for RealDisk {
     fn open(&self, path: &Path, new: bool) -> io::Result<Arc<dyn LogFile>> {
         let mut options = OpenOptions::new();
-        options.append(true).create(true).create_new(new);
+        platform::appending(&mut options);
         platform::owner_only(&mut options);
+        options.create(true).create_new(new);
         Ok(Arc::new(options.open(path)?))
     }
 
@@ -125,8 +130,7 @@ impl Disk for RealDisk {
 
 impl LogFile for File {
     fn append(&self, bytes: &[u8]) -> io::Result<usize> {
-        let mut file = self;
-        file.write(bytes)
+        platform::append(self, bytes)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -138,12 +142,11 @@ impl LogFile for File {
     }
 
     fn stat(&self) -> io::Result<Stat> {
-        let metadata = self.metadata()?;
-        Ok(Stat {
-            len: metadata.len(),
-            links: platform::links(&metadata),
-            id: platform::id(&metadata),
-        })
+        platform::stat(self)
+    }
+
+    fn id(&self) -> io::Result<FileId> {
+        Ok(platform::id(&self.metadata()?))
     }
 }
 
@@ -161,18 +164,53 @@ pub(super) fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
 #[cfg(unix)]
 mod platform {
     use std::fs::{File, Metadata, OpenOptions};
-    use std::io;
+    use std::io::{self, Write as _};
     use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
     use std::path::Path;
 
-    use super::FileId;
+    use super::{FileId, Stat};
 
     pub(super) fn owner_only(options: &mut OpenOptions) {
         options.mode(0o600);
     }
 
-    pub(super) fn links(metadata: &Metadata) -> u64 {
-        metadata.nlink()
+    pub(super) fn appending(options: &mut OpenOptions) {
+        options.append(true);
+    }
+
+    pub(super) fn append(mut file: &File, bytes: &[u8]) -> io::Result<usize> {
+        file.write(bytes)
+    }
+
+    /// Asks for no more than is needed: whoever asks for the time of the last change makes the next
+    /// write more expensive, for the file system then has to note a new one.
+    #[cfg(target_os = "linux")]
+    pub(super) fn stat(file: &File) -> io::Result<Stat> {
+        use rustix::fs::{AtFlags, StatxFlags, statx};
+
+        let wanted = StatxFlags::SIZE | StatxFlags::NLINK;
+        match statx(file, "", AtFlags::EMPTY_PATH, wanted) {
+            Ok(stat) => Ok(Stat {
+                len: stat.stx_size,
+                links: stat.stx_nlink.into(),
+            }),
+            // Not in this kernel, or this sandbox.
+            Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => any_stat(file),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn stat(file: &File) -> io::Result<Stat> {
+        any_stat(file)
+    }
+
+    fn any_stat(file: &File) -> io::Result<Stat> {
+        let metadata = file.metadata()?;
+        Ok(Stat {
+            len: metadata.len(),
+            links: metadata.nlink(),
+        })
     }
 
     pub(super) fn id(metadata: &Metadata) -> FileId {
@@ -185,19 +223,32 @@ mod platform {
 }
 
 /// Files get the access rights of their directory, a file that is open keeps its name, and
-/// directory entries are written through.
+/// directory entries are written through. Where a file is open for appending alone it cannot be cut
+/// off (so it is on Windows), so it is open for writing.
 #[cfg(not(unix))]
 mod platform {
-    use std::fs::{Metadata, OpenOptions};
-    use std::io;
+    use std::fs::{File, Metadata, OpenOptions};
+    use std::io::{self, Seek as _, SeekFrom, Write as _};
     use std::path::Path;
 
-    use super::FileId;
+    use super::{FileId, Stat};
 
     pub(super) fn owner_only(_: &mut OpenOptions) {}
 
-    pub(super) fn links(_: &Metadata) -> u64 {
-        1
+    pub(super) fn appending(options: &mut OpenOptions) {
+        options.write(true);
+    }
+
+    pub(super) fn append(mut file: &File, bytes: &[u8]) -> io::Result<usize> {
+        file.seek(SeekFrom::End(0))?;
+        file.write(bytes)
+    }
+
+    pub(super) fn stat(file: &File) -> io::Result<Stat> {
+        Ok(Stat {
+            len: file.metadata()?.len(),
+            links: 1,
+        })
     }
 
     pub(super) fn id(_: &Metadata) -> FileId {

@@ -86,20 +86,20 @@ impl fmt::Display for LogError {
                 path,
                 source,
             } => {
-                write!(f, "cannot {doing} {}: {source}", path.display())?;
-                match source.kind() {
+                // The answer comes last, where those who print sources too look for it.
+                let advice = match source.kind() {
                     io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                        f.write_str(": make space there")
+                        " (make space there)"
                     }
                     io::ErrorKind::NotFound => {
-                        f.write_str(": the directory must exist; make it, or change `path`")
+                        " (the directory must exist: make it, or change `path`)"
                     }
-                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => f
-                        .write_str(
-                            ": the host's user must be able to write the file and its directory",
-                        ),
-                    _ => Ok(()),
-                }
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                        " (the host's user must be able to write the file and its directory)"
+                    }
+                    _ => "",
+                };
+                write!(f, "cannot {doing} {}{advice}: {source}", path.display())
             }
             Self::Short {
                 path,

@@ -108,7 +108,7 @@ pub fn ids(path: &Path) -> Vec<String> {
 pub fn files_in(dir: &Path) -> Vec<String> {
     let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
     let mut names: Vec<String> = fs::read_dir(dir).unwrap().map(name).collect();
-    names.retain(|name| !name.ends_with(".lock"));
+    names.retain(|name| !name.contains(".lock"));
     names.sort();
     names
 }
@@ -124,6 +124,7 @@ pub enum Write {
     Panics,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 pub struct Faults {
     pub writes: VecDeque<Write>,
     pub set_len_fails: bool,
@@ -240,6 +241,10 @@ impl LogFile for FaultyFile {
 
     fn stat(&self) -> io::Result<Stat> {
         self.file.stat()
+    }
+
+    fn id(&self) -> io::Result<FileId> {
+        self.file.id()
     }
 }
 

@@ -1,0 +1,30 @@
+//! class: one_line::Audit
+
+#![forbid(unsafe_code)]
+#![deny(warnings, missing_docs, unreachable_pub)]
+
+use op_listener_api::{
+    Error, EventContext, IdTokenIssueEvent, IdTokenIssueEventListener, InitContext, Lifecycle,
+};
+
+struct Audit;
+
+impl Lifecycle for Audit {
+    fn init(_: &InitContext<'_>) -> Result<Self, Error> {
+        Ok(Self)
+    }
+}
+
+impl IdTokenIssueEventListener for Audit {
+    fn id_token_issued(
+        &self,
+        _: &IdTokenIssueEvent<'_>,
+        _: &EventContext<'_>,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+op_listener_api::export!(IdTokenIssueEventListener for Audit);
+
+fn main() {}

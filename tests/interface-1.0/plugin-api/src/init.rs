@@ -1,0 +1,131 @@
+//! What a listener gets when it is made.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::Error;
+use crate::ffi::HostLink;
+use crate::logger::Logger;
+
+/// What the host tells an instance in [`init`](crate::Lifecycle::init). There is no issuer here:
+/// one host may serve several, so it comes with each event.
+pub struct InitContext<'a> {
+    request: Request<'a>,
+    host: HostLink,
+}
+
+/// The JSON that crosses. Members that a later host adds are passed over.
+#[derive(Deserialize)]
+struct Request<'a> {
+    name: String,
+    #[serde(borrow)]
+    config: &'a RawValue,
+    data_dir: PathBuf,
+    base_dir: PathBuf,
+    host: HostInfo,
+}
+
+#[derive(Deserialize)]
+struct HostInfo {
+    version: String,
+    interface: String,
+}
+
+impl<'a> InitContext<'a> {
+    pub(crate) fn new(request: &'a str, host: HostLink) -> Result<Self, Error> {
+        match serde_json::from_str(request) {
+            Ok(request) => Ok(Self { request, host }),
+            Err(error) => Err(Error::from(error).context("the host's request to init")),
+        }
+    }
+
+    /// The name of the instance: unique among the entries of the configuration. The instances of
+    /// one plugin that one entry makes (one for each SPI) share it.
+    pub fn name(&self) -> &str {
+        &self.request.name
+    }
+
+    /// The instance's configuration as a type of yours. Without an entry in the host's
+    /// configuration file the table is empty, so defaults should serve where they can. Dates and
+    /// times of TOML come as strings. With `#[serde(deny_unknown_fields)]` misspelt keys are found.
+    ///
+    /// # Errors
+    ///
+    /// The configuration does not fit the type; the message names the key.
+    pub fn config<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        let mut json = serde_json::Deserializer::from_str(self.request.config.get());
+        serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            let path = error.path().to_string();
+            // The position is one in text that the operator never sees.
+            let text = error.into_inner().to_string();
+            let text = text
+                .rsplit_once(" at line ")
+                .map_or(&*text, |(text, _)| text);
+            if path == "." {
+                Error::config(text)
+            } else {
+                Error::config(format_args!("`{path}`: {text}"))
+            }
+        })
+    }
+
+    /// The instance's configuration as JSON text.
+    pub fn config_json(&self) -> &str {
+        self.request.config.get()
+    }
+
+    /// A directory of the instance's own for what it keeps, made if need be (on Unix readable by
+    /// the host's user alone).
+    ///
+    /// # Errors
+    ///
+    /// The directory cannot be made.
+    pub fn data_dir(&self) -> Result<&Path, Error> {
+        let dir = &*self.request.data_dir;
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        match builder.create(dir) {
+            Ok(()) => Ok(dir),
+            Err(error) => Err(Error::new(format_args!(
+                "the data directory {} cannot be made: {error}",
+                dir.display()
+            ))),
+        }
+    }
+
+    /// A path from the configuration: a relative one is relative to the configuration file.
+    pub fn resolve(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.request.base_dir.join(path)
+    }
+
+    /// The host's version.
+    pub fn host_version(&self) -> &str {
+        &self.request.host.version
+    }
+
+    /// The interface version that the host serves, as `major.minor`.
+    pub fn host_interface(&self) -> &str {
+        &self.request.host.interface
+    }
+
+    /// The host's log for threads of the listener's own. Inside the host's calls `tracing` is
+    /// enough.
+    pub fn logger(&self) -> Logger {
+        Logger::new(self.host)
+    }
+}
+
+/// Names the instance; its configuration may hold secrets, and is left out.
+impl fmt::Debug for InitContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InitContext")
+            .field("name", &self.name())
+            .finish_non_exhaustive()
+    }
+}
