@@ -99,8 +99,10 @@ impl Feed {
     }
 
     /// Reads a stream to its end, dispatching each event before the next line is read. A line that
-    /// is refused is logged and counted, and the next one is read. Ends early, between two lines,
-    /// once `stop` is set.
+    /// is refused is logged and counted, and the next one is read.
+    ///
+    /// Whoever wants it to end early makes the stream end, and sets `stop`: whole lines that were
+    /// taken from the stream by then are dispatched, and half a line at its end is no error.
     ///
     /// # Errors
     ///
@@ -125,8 +127,8 @@ impl Feed {
                     return Err(error);
                 }
             };
-            // After reading: what was read when the stop came may be half a line.
-            if stop.load(Ordering::Relaxed) {
+            // Half a line, because the stop came in the middle of it, is no event yet.
+            if !line.ended && stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
             match self.pipeline.process_line(line) {

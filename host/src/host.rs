@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use op_listener_abi::PluginRef;
+
 use crate::Spi;
 use crate::config::{Config, ListenerConfig};
 use crate::dispatch::{Dispatched, Dispatcher, StatsSnapshot, Table};
 use crate::event::Event;
-use crate::ffi::Services;
+use crate::ffi::{Services, set_log_level};
 use crate::library::Trust;
-use crate::log::say;
+use crate::log::{bridge, say};
 use crate::probe::Prober;
 use crate::register::{StartError, register};
 use crate::signing::Signer;
@@ -38,6 +40,8 @@ use crate::signing::Signer;
 pub struct Host {
     dispatcher: Dispatcher,
     services: Arc<Services>,
+    /// The libraries that were loaded.
+    plugins: Vec<PluginRef>,
     ended: AtomicBool,
 }
 
@@ -101,17 +105,20 @@ impl HostBuilder {
     /// Loads the signing keys and all listeners. Every listener that is refused is logged; whether
     /// the host starts without it is a matter of the policy `on_failure` and of `required`.
     ///
+    /// Libraries are never unmapped, so each host that is built maps its plugins anew: build one and
+    /// keep it, rather than one for each task.
+    ///
     /// # Errors
     ///
-    /// The signing keys, the plugin directory or the lock file cannot be read, or a listener was refused that the
-    /// policy does not let be missing. What was loaded until then was shut down again.
+    /// The signing keys, the plugin directory or the lock file cannot be read, or a listener was
+    /// refused that the policy does not let be missing. What was loaded until then was shut down again.
     pub fn build(self) -> Result<Host, StartError> {
         let services = Arc::new(Services {
             signer: Arc::new(signer(&self.config)?),
         });
         let prober = self.prober.filter(|_| self.config.plugins.probe.enabled);
         let prober = prober.map(|program| Prober::new(&self.config, program));
-        let listeners = register(&self.config, &services, prober)?;
+        let (listeners, plugins) = register(&self.config, &services, prober)?;
         let enabled = listeners
             .iter()
             .filter(|listener| listener.enabled())
@@ -133,6 +140,7 @@ impl HostBuilder {
         Ok(Host {
             dispatcher: Dispatcher::new(table, self.config.dispatch.measure),
             services,
+            plugins,
             ended: AtomicBool::new(false),
         })
     }
@@ -208,6 +216,16 @@ impl Host {
     /// what listeners sign.
     pub fn jwk_set(&self) -> &str {
         self.services.signer.jwk_set()
+    }
+
+    /// Tells the listeners that this process's `tracing` subscriber keeps other levels than before:
+    /// to be called after a subscriber was installed or its filter changed while the host runs.
+    /// Listeners do not hand over what was not kept when they were loaded, until they are told.
+    pub fn log_level_changed(&self) {
+        let level = bridge::most_verbose();
+        for plugin in &self.plugins {
+            set_log_level(*plugin, level);
+        }
     }
 
     /// Waits until no call is under way, then shuts the listeners down in the reverse order of

@@ -361,3 +361,24 @@ fn messages_that_are_not_utf_8_come_out_all_the_same() {
         "Listener 'odd' failed on the ID token issue event e1: caf\u{fffd}\\n"
     );
 }
+
+#[test]
+fn a_bad_plugin_that_the_operator_has_switched_off_keeps_nobody_from_starting() {
+    for library in [Library::Aborting, Library::NewerMinor] {
+        let mut setup = Setup::with(&[library, Library::Puppet]);
+        let run = setup.run([id_token("e1")]);
+        assert_eq!(run.code, Some(3), "{}", run.log);
+        let listed = setup.call(&["list", "plugins", "--json"]);
+        let listed: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
+        let bad = listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|file| file["loads"] == false);
+        let id = bad.unwrap()["plugin"].as_str().unwrap().to_owned();
+        setup = setup.config(&format!("[[listener]]\nplugin = \"{id}\"\nenabled = false"));
+        let run = setup.run([id_token("e1")]).ended(0);
+        assert!(run.messages("OPL0102").is_empty(), "{}", run.log);
+        assert!(run.message("OPL0105").contains(&id), "{}", run.log);
+    }
+}

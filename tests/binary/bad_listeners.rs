@@ -1,6 +1,6 @@
 //! Listeners that fail or panic in any call: one clear line each, and nothing else lost.
 
-use op_listener_tests::{Library, Run, Setup, access_token, id_token, subject};
+use op_listener_tests::{Library, Run, Setup, access_token, id_token, library_in_c, subject};
 
 /// A puppet of each name: first one that behaves, then the bad one, then another that behaves.
 fn around(policy: &str, bad: &str) -> Setup {
@@ -324,4 +324,19 @@ fn settings_that_the_listener_does_not_know_are_errors_with_their_place() {
     let start = "Listener 'puppet' (op-listener.toml:1:1) is refused: its `init` for id_token_issue failed: `recrod`: unknown field `recrod`, expected one of `record`";
     assert!(message.starts_with(start), "{message}");
     assert!(message.ends_with("(see op-listener.toml:4:1)"), "{message}");
+}
+
+#[test]
+fn what_one_listener_leaves_behind_is_not_said_of_the_next() {
+    let mut setup = Setup::new();
+    let leaves = library_in_c("leaves", &["ID=\"leaves\"", "LEFTOVER=\"left behind\""]);
+    let silent = library_in_c("silent", &["ID=\"silent\"", "SILENT"]);
+    setup.add("leaves", &leaves);
+    setup.add("silent", &silent);
+    let run = setup.run([id_token("e1")]).ended(0);
+    let message = run.message("OPL0201");
+    assert!(
+        message.contains("it gave no reason (status 1)"),
+        "{message}"
+    );
 }

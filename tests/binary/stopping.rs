@@ -70,6 +70,57 @@ fn half_a_line_before_a_signal_is_no_event() {
 
 #[test]
 #[cfg(unix)]
+fn whole_lines_that_were_read_before_a_signal_are_dispatched() {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let setup = Setup::with(&[Library::Puppet]).config(
+        r#"
+        [[listener]]
+        plugin = "puppet"
+        config = { record = "record.ndjson", talk = true, sleep_ms = 20 }
+        "#,
+    );
+    let mut running = setup.start();
+    let lines: String = (0..40)
+        .map(|n| format!("{}\n", id_token(&format!("e{n}"))))
+        .collect();
+    // One write that the pipe takes as a whole, and the host reads as a whole.
+    running.send(&lines);
+    running.wait_for("event=e0");
+    let pid = Pid::from_raw(running.id().cast_signed()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    running.wait_for("[OPL0002] Stopped: 40 events dispatched");
+    assert_eq!(running.finish().code(), Some(0));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_ends_a_run_that_waits_for_the_writer_of_a_fifo() {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let setup = Setup::with(&[Library::Puppet]);
+    let made = std::process::Command::new("mkfifo")
+        .arg(setup.path().join("events"))
+        .status();
+    assert!(made.unwrap().success());
+    let mut waiting = op_listener_tests::start(&mut setup.command(&["run", "--events", "events"]));
+    waiting.wait_for("[OPL0001]");
+    let pid = Pid::from_raw(waiting.id().cast_signed()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    waiting.wait_for("[OPL0002]");
+    assert_eq!(waiting.finish().code(), Some(0));
+
+    // And one whose writer comes late gets all that it writes.
+    let mut waiting = op_listener_tests::start(&mut setup.command(&["run", "--events", "events"]));
+    waiting.wait_for("[OPL0001]");
+    let event = format!("{}\n", id_token("e1"));
+    std::fs::write(setup.path().join("events"), event).unwrap();
+    waiting.wait_for("[OPL0002] Stopped: 1 events dispatched");
+    assert_eq!(waiting.finish().code(), Some(0));
+}
+
+#[test]
+#[cfg(unix)]
 fn a_second_signal_ends_a_host_whose_listener_does_not_come_back() {
     use std::os::unix::process::ExitStatusExt;
 

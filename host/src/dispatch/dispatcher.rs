@@ -111,7 +111,8 @@ fn walk(listeners: &[Arc<Registered>], event: &AtHand<'_>) -> Dispatched {
     let mut dispatched = Dispatched::default();
     for listener in listeners {
         if listener.wants(event) {
-            let well = listener.call(&mut round, event);
+            let outcome = listener.call(&mut round, event);
+            let well = listener.ended(event, &outcome);
             dispatched.calls += 1;
             dispatched.failures += u32::from(!well);
         }
@@ -126,10 +127,12 @@ fn walk_measuring(listeners: &[Arc<Registered>], event: &AtHand<'_>) -> Dispatch
     let mut begin = Instant::now();
     for listener in listeners {
         if listener.wants(event) {
-            let well = listener.call(&mut round, event);
+            let outcome = listener.call(&mut round, event);
             let end = Instant::now();
-            listener.took(event, begin, end);
-            begin = end;
+            let within = listener.took(event, begin, end);
+            let well = listener.ended(event, &outcome);
+            // What the host has logged meanwhile is not the next listener's time.
+            begin = if within && well { end } else { Instant::now() };
             dispatched.calls += 1;
             dispatched.failures += u32::from(!well);
         }

@@ -106,10 +106,16 @@ impl Registered {
                 .is_none_or(|clients| clients.contains(event.client_id))
     }
 
-    /// Calls the listener. Says whether the call ended well.
+    /// Calls the listener.
     #[inline]
-    pub(super) fn call(&self, round: &mut Round, event: &AtHand<'_>) -> bool {
-        match round.call(&self.instance, event.crossing) {
+    pub(super) fn call(&self, round: &mut Round, event: &AtHand<'_>) -> Result<(), Failure> {
+        round.call(&self.instance, event.crossing)
+    }
+
+    /// Notes how a call ended, and says whether it did well.
+    #[inline]
+    pub(super) fn ended(&self, event: &AtHand<'_>, outcome: &Result<(), Failure>) -> bool {
+        match outcome {
             Ok(()) => {
                 if self.switch_off_after.is_some() {
                     self.panics_in_a_row.store(0, Relaxed);
@@ -117,20 +123,22 @@ impl Registered {
                 true
             }
             Err(failure) => {
-                self.failed(&failure, event);
+                self.failed(failure, event);
                 false
             }
         }
     }
 
-    /// Notes how long a call took.
+    /// Notes how long a call took, and says whether it stayed within the budget.
     #[inline]
-    pub(super) fn took(&self, event: &AtHand<'_>, begin: Instant, end: Instant) {
+    pub(super) fn took(&self, event: &AtHand<'_>, begin: Instant, end: Instant) -> bool {
         let time = end.duration_since(begin);
         self.stats.took(time);
-        if time > self.budget.limit {
+        let within = time <= self.budget.limit;
+        if !within {
             self.went_over(event, time, end);
         }
+        within
     }
 
     #[cold]

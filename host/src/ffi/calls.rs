@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use op_listener_abi::{Buffer, EVENT_SCHEMA, PluginRef, Status, Text};
+use op_listener_abi::{Buffer, EVENT_SCHEMA, PluginRef, Status, Text, request};
 
 use super::{HostSide, spi_number};
 use crate::event::Event;
@@ -31,6 +31,14 @@ pub(crate) enum FailureKind {
 const LONGEST_MESSAGE: usize = 4096;
 
 impl Failure {
+    /// A failure of a listener that did not say so itself.
+    pub(super) fn new(message: &str) -> Self {
+        Self {
+            kind: FailureKind::Error,
+            message: message.to_owned(),
+        }
+    }
+
     /// The outcome of a call.
     pub(super) fn check(status: Status, output: &Buffer) -> Result<(), Self> {
         if status == Status::OK {
@@ -82,6 +90,16 @@ pub(crate) fn start(plugin: PluginRef, side: &'static HostSide, level: u32) -> R
     // process.
     let status = side.calling(|| unsafe { start(side.handle(), level, &mut output) });
     Failure::check(status, &output)
+}
+
+/// Tells a library the most verbose level that is kept from now on.
+pub(crate) fn set_log_level(plugin: PluginRef, level: u32) {
+    let invoke = plugin.invoke();
+    let digit = level.to_string();
+    let mut output = Buffer::EMPTY;
+    // SAFETY: as in `start`; the input is lent for the call. A library that does not know the
+    // request says so, and there is nothing to be done about it.
+    let _ = unsafe { invoke(request::LOG_LEVEL, Text::new(&digit), &mut output) };
 }
 
 /// The event in the form that crosses: pointers into `event`, no copies.

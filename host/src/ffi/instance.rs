@@ -29,6 +29,10 @@ impl Round {
         // instance alone; event and output are lent for the call.
         let status = unsafe { (instance.on_event)(instance.object, event, &mut self.output) };
         if status == Status::OK {
+            if !self.output.is_empty() {
+                // Nothing is asked for here, and the next listener gets an empty one.
+                self.output = Buffer::EMPTY;
+            }
             return Ok(());
         }
         Err(Failure::take(status, &mut self.output))
@@ -69,7 +73,20 @@ impl Instance {
             // process, the rest for the call.
             unsafe { init(side.handle(), request, &mut object, &mut output) }
         });
-        Failure::check(status, &output)?;
+        let made = Failure::check(status, &output).and_then(|()| {
+            if object.is_null() {
+                Err(Failure::new(
+                    "its `init` made no instance, and no error either",
+                ))
+            } else {
+                Ok(())
+            }
+        });
+        if let Err(failure) = made {
+            // Threads that it may have started have no services any more.
+            side.close();
+            return Err(failure);
+        }
         Ok(Self {
             on_event: table.on_event(),
             object,

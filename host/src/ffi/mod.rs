@@ -7,7 +7,7 @@ mod instance;
 mod services;
 
 pub(crate) use calls::{Failure, FailureKind};
-pub(crate) use calls::{event_for_listeners, start};
+pub(crate) use calls::{event_for_listeners, set_log_level, start};
 pub(crate) use instance::{Instance, Round};
 pub(crate) use services::{HostSide, Services};
 

@@ -123,7 +123,6 @@ impl FlowRule {
         fact: &CodeExchanged<'_>,
     ) -> Result<Option<Box<Held>>, IgnoredReason> {
         let mut pending = self.lock();
-        pending.note_time(fact.time);
         let entry = pending.get(code).ok_or(IgnoredReason::UnknownCode)?;
         let same_client = |client_id: &str| *client_id == *entry.client_id;
         if !fact.client_id.as_deref().is_none_or(same_client) {
@@ -135,6 +134,8 @@ impl FlowRule {
         if entry.expires_at.has_come(fact.time) {
             return Err(IgnoredReason::Expired);
         }
+        // Not before: a fact that is ignored does not tell the time either.
+        pending.note_time(fact.time);
         Ok(match pending.exchange(code) {
             Some(Stage::Held(held)) => Some(held),
             _ => None,

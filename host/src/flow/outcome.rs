@@ -76,7 +76,11 @@ impl fmt::Display for IgnoredReason {
 
 impl fmt::Display for Ignored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "code_exchanged ignored: {}", self.reason)?;
+        write!(
+            f,
+            "code_exchanged ignored: {}, issuer {:?}",
+            self.reason, self.issuer
+        )?;
         let details = [
             ("id", &self.id),
             ("txn", &self.txn),

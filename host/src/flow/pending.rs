@@ -104,7 +104,8 @@ impl Pending {
     }
 
     /// Drops what is least missed: an expired code, else the memory of an exchanged one, else of
-    /// those that wait the one that expires first. Only the last is a loss.
+    /// those that wait the one that expires first. An event that goes with its code is told of
+    /// also where the code seems to have expired: the times of facts are what senders say.
     fn drop_one(&mut self) -> Option<Evicted> {
         let expired = |place: &&Place| place.0.has_come(self.latest);
         let waiting = self.waiting.first();
@@ -113,19 +114,19 @@ impl Pending {
             .filter(expired)
             .or(waiting.filter(expired))
             .or(exchanged);
-        if let Some((_, _, code)) = harmless.copied() {
-            self.remove(&code);
-            return None;
-        }
-        let (_, _, code) = waiting.copied()?;
+        let harmless = harmless.copied();
+        let (_, _, code) = harmless.or(waiting.copied())?;
         let entry = self.remove(&code)?;
+        let lost_event = match entry.stage {
+            Stage::Held(held) => Some(held.event.id().into()),
+            // Nothing is lost but the knowledge of a code that nobody should use any more.
+            Stage::Dispatched | Stage::Exchanged if harmless.is_some() => return None,
+            Stage::Dispatched | Stage::Exchanged => None,
+        };
         Some(Evicted {
             bound: self.bound,
             client_id: entry.client_id,
-            lost_event: match entry.stage {
-                Stage::Held(held) => Some(held.event.id().into()),
-                Stage::Dispatched | Stage::Exchanged => None,
-            },
+            lost_event,
         })
     }
 }

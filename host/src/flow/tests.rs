@@ -280,18 +280,33 @@ fn of_codes_that_expire_together_the_oldest_goes() {
 }
 
 #[test]
-fn expired_and_exchanged_codes_make_room_silently() {
+fn expired_codes_make_room_first_and_exchanged_ones_silently() {
     let rule = small(2);
     take(&rule, &expiring("a", 1100));
     take(&rule, &expiring("b", 5000));
     let later = with(expiring("c", 5000), "time", json!(1100));
-    assert_eq!(take(&rule, &later), Came::Held);
+    let (came, evicted) = take_all(&rule, &later);
+    assert_eq!(came, Came::Held);
+    // It could not come any more by the times of the facts; but those are what senders say.
+    assert!(evicted.unwrap().lost_event.is_some());
     dispatched(take(&rule, &exchange("b", 1101.0)));
     // What is known of `b` is only that it was exchanged.
     assert_eq!(take(&rule, &expiring("d", 1200)), Came::Held);
     assert_eq!(rule.pending(), 2);
     dispatched(take(&rule, &exchange("c", 1101.0)));
     dispatched(take(&rule, &exchange("d", 1101.0)));
+}
+
+#[test]
+fn a_fact_that_is_ignored_does_not_make_others_expire() {
+    let rule = small(2);
+    take(&rule, &expiring("a", 1100));
+    let (came, _) = take_all(&rule, &exchange("nobody's", 253_402_300_799.0));
+    assert_eq!(came, Came::Ignored(IgnoredReason::UnknownCode));
+    take(&rule, &expiring("b", 5000));
+    let (_, evicted) = take_all(&rule, &expiring("c", 900));
+    assert!(evicted.unwrap().lost_event.is_some(), "`c` expires first");
+    dispatched(take(&rule, &exchange("a", 1050.0)));
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub struct Lines<R> {
     /// Bytes at the front of the reader's buffer that were handed out as a line.
     handed_out: usize,
     crossing: Vec<u8>,
+    /// Whether the end of the line at hand was there.
+    ended: bool,
     failed: bool,
 }
 
@@ -29,6 +31,8 @@ pub struct Line<'b> {
     pub number: u64,
     /// Its bytes, or that there are too many.
     pub bytes: Result<&'b [u8], TooLong>,
+    /// Whether its end was there too: not if the stream ended in the middle of it.
+    pub ended: bool,
 }
 
 impl fmt::Debug for Line<'_> {
@@ -66,6 +70,7 @@ impl<R: BufRead> Lines<R> {
             number: 0,
             handed_out: 0,
             crossing: Vec::new(),
+            ended: false,
             failed: false,
         }
     }
@@ -103,12 +108,14 @@ impl<R: BufRead> Lines<R> {
         let most = self.limit.saturating_add(1 + BYTE_ORDER_MARK.len());
         let mut begun = false;
         let mut too_long = false;
+        self.ended = true;
         loop {
             let buffer = fill(&mut self.reader)?;
             if buffer.is_empty() {
                 if !begun {
                     return Ok(None);
                 }
+                self.ended = false;
                 break;
             }
             let end = memchr(b'\n', buffer);
@@ -150,6 +157,7 @@ impl<R: BufRead> Lines<R> {
                 return Ok(Line {
                     number: self.number,
                     bytes: Err(too_long),
+                    ended: self.ended,
                 });
             }
         };
@@ -165,6 +173,7 @@ impl<R: BufRead> Lines<R> {
             } else {
                 Ok(bytes)
             },
+            ended: self.ended,
         })
     }
 }

@@ -29,7 +29,7 @@ impl std::error::Error for DiscoverError {
 
 /// The files of `dir` (not of directories in it) that have the suffix of this platform's shared
 /// libraries, in the order of their names. Hidden files, temporary files and whatever is not a
-/// regular file, or a link to one, are passed over.
+/// regular file, or a link to one, are passed over; a link that leads nowhere is not.
 ///
 /// # Errors
 ///
@@ -45,9 +45,14 @@ pub fn discover(dir: &Path) -> Result<Vec<PathBuf>, DiscoverError> {
         if !is_library_name(&entry.file_name()) {
             continue;
         }
-        // Follows links. An entry that vanished meanwhile, or a dangling link, is no file.
         let path = entry.path();
-        if fs::metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
+        let is_file = match fs::metadata(&path) {
+            Ok(metadata) => metadata.is_file(),
+            // A link that leads nowhere, say: a plugin that should be there, and whoever reads it
+            // will say why it is not. But for an entry that vanished meanwhile.
+            Err(_) => fs::symlink_metadata(&path).is_ok(),
+        };
+        if is_file {
             files.push(path);
         }
     }

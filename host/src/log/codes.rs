@@ -74,7 +74,7 @@ codes! {
         "The host has stopped: its listeners were shut down in the reverse order of loading. The counts are those of the whole run."
         "Nothing.";
     STOP_REQUESTED = "OPL0003" Info
-        "A signal asks the host to stop: it finishes the event at hand and reads no further."
+        "A signal asks the host to stop: it reads no further, and dispatches the whole lines that it has read already. A second signal ends it at once."
         "Nothing.";
 
     PLUGIN_LOADED = "OPL0101" Info
@@ -136,7 +136,7 @@ codes! {
         "A listener was shut down."
         "Nothing.";
     LISTENER_THREAD_PANICKED = "OPL0207" Error
-        "A thread that a listener started panicked. Whatever it did for the listener is not done any more."
+        "A panic began on a thread that a listener started. Unless the listener catches it there, what the thread did is not done any more."
         "Tell its author, with the place that the line names; restart the host if the listener needs the thread.";
 
     EVENT_REFUSED = "OPL0301" Error

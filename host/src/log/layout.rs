@@ -31,7 +31,8 @@ pub(super) fn text(line: &mut String, event: &Event<'_>, now: OffsetDateTime) ->
     write!(line, " {} ", metadata.level())?;
     escape(line, &thread_name());
     line.push(' ');
-    escape(line, metadata.target());
+    // A logger's name is one word, so that a listener's cannot pass for one of the host's lines.
+    escape(line, &metadata.target().replace(char::is_whitespace, "_"));
     line.push_str(" - ");
     if let Some(tag) = fields.code.as_ref().or(fields.listener.as_ref()) {
         line.push('[');

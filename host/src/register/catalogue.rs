@@ -1,8 +1,10 @@
 //! The plugins of a directory by their ids, each loaded when first asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
+
+use op_listener_abi::PluginRef;
 
 use crate::ffi::{self, HostSide, Services};
 use crate::library::{
@@ -19,6 +21,8 @@ pub(super) struct Catalogue {
     /// The ids of those that were not refused, in the order of the files' names.
     order: Vec<String>,
     refused: usize,
+    /// The ids of plugins that the operator has switched off: nobody minds what they are like.
+    off: HashSet<String>,
     /// Tries libraries before they are loaded, if any is.
     prober: Option<Prober>,
 }
@@ -35,6 +39,7 @@ impl Catalogue {
     pub(super) fn read(
         dir: &Path,
         trust: &Trust,
+        off: HashSet<String>,
         prober: Option<Prober>,
     ) -> Result<Self, StartError> {
         let judge = trust.judge().map_err(StartError::Trust)?;
@@ -42,6 +47,7 @@ impl Catalogue {
             plugins: BTreeMap::new(),
             order: Vec::new(),
             refused: 0,
+            off,
             prober,
         };
         let files = discover(dir).map_err(StartError::Discover)?;
@@ -59,6 +65,9 @@ impl Catalogue {
     fn add(&mut self, file: &Path, judge: &Judge) -> Result<(), LoadError> {
         let inspected = inspect(Sealed::read(file)?)?;
         let id = inspected.metadata().id.clone();
+        if self.off.contains(&id) {
+            return Ok(());
+        }
         let trusted = match judge.admit(inspected) {
             Ok(trusted) => trusted,
             Err(error) => {
@@ -79,6 +88,8 @@ impl Catalogue {
     fn refuse(&mut self, error: &LoadError) {
         match error.reason() {
             Reason::NotAPlugin => say!(NOT_A_PLUGIN, "{error}"),
+            Reason::Interface { id, .. } | Reason::PanicAbort { id, .. }
+                if self.off.contains(id) => {}
             reason => {
                 self.refused += 1;
                 say!(PLUGIN_REFUSED, "{error}");
@@ -92,6 +103,17 @@ impl Catalogue {
     /// How many libraries were refused so far.
     pub(super) fn refused(&self) -> usize {
         self.refused
+    }
+
+    /// The libraries that were loaded.
+    pub(super) fn loaded(&self) -> Vec<PluginRef> {
+        let plugins = self.plugins.values();
+        plugins
+            .filter_map(|plugin| match plugin {
+                Plugin::Loaded(loaded) => Some(loaded.plugin()),
+                Plugin::Found(_) | Plugin::Refused => None,
+            })
+            .collect()
     }
 
     /// The ids of the plugins that passed, in the order of their files' names.

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use op_listener_abi::ListenerRef;
+use op_listener_abi::{ListenerRef, PluginRef};
 use serde_json::json;
 
 use super::StartError;
@@ -24,8 +24,12 @@ pub(crate) fn register(
     config: &Config,
     services: &Arc<Services>,
     prober: Option<Prober>,
-) -> Result<Vec<Registered>, StartError> {
-    let catalogue = Catalogue::read(&config.plugins.dir, &config.plugins.trust, prober)?;
+) -> Result<(Vec<Registered>, Vec<PluginRef>), StartError> {
+    let (on, off): (Vec<_>, Vec<_>) = config.listeners.iter().partition(|entry| entry.enabled);
+    let on: HashSet<&str> = on.into_iter().map(|entry| &*entry.plugin).collect();
+    let off = off.into_iter().map(|entry| entry.plugin.clone());
+    let off = off.filter(|id| !on.contains(&**id)).collect();
+    let catalogue = Catalogue::read(&config.plugins.dir, &config.plugins.trust, off, prober)?;
     let mut registrar = Registrar {
         config,
         services,
@@ -53,7 +57,10 @@ struct Registrar<'a> {
 }
 
 /// A refusal that was logged.
-struct Refused;
+struct Refused {
+    /// Whether the entry's own settings are why.
+    in_config: bool,
+}
 
 /// The names of instances, each with the entry that has it. They are also those of directories,
 /// and some file systems take upper and lower case for the same.
@@ -112,14 +119,14 @@ impl Registrar<'_> {
         }
     }
 
-    fn finish(mut self) -> Result<Vec<Registered>, StartError> {
+    fn finish(mut self) -> Result<(Vec<Registered>, Vec<PluginRef>), StartError> {
         let count = self.refused + self.catalogue.refused();
         let abandon = match self.config.plugins.on_failure {
             OnFailure::Abort => count > 0,
             OnFailure::Skip => self.required.is_some(),
         };
         if !abandon {
-            return Ok(self.listeners);
+            return Ok((self.listeners, self.catalogue.loaded()));
         }
         while let Some(listener) = self.listeners.pop() {
             listener.end();
@@ -138,7 +145,7 @@ impl Registrar<'_> {
     fn make_entry(&mut self, entry: &ListenerConfig) -> Result<(), Refused> {
         let plugin = match self.catalogue.get(&entry.plugin, self.services) {
             Some(Ok(plugin)) => plugin,
-            Some(Err(())) => return Err(Refused),
+            Some(Err(())) => return Err(Refused { in_config: false }),
             None => return Err(self.refuse_unknown(entry)),
         };
         let mut outcome = Ok(());
@@ -173,6 +180,10 @@ impl Registrar<'_> {
                 .is_none_or(|wanted| wanted.contains(&spi))
             {
                 outcome = outcome.and(self.make_instance(entry, *table, spi));
+                if matches!(outcome, Err(Refused { in_config: true })) {
+                    // The others have the same settings, and would say the same of them.
+                    break;
+                }
             }
         }
         outcome
@@ -195,7 +206,10 @@ impl Registrar<'_> {
                 };
                 let place = place.map_or(String::new(), |place| format!(" (see {place})"));
                 let what = format!("its `init` for {spi} failed: {failure}{place}");
-                return Err(self.refuse(codes::LISTENER_REFUSED, entry, &what));
+                self.refuse(codes::LISTENER_REFUSED, entry, &what);
+                return Err(Refused {
+                    in_config: failure.kind == FailureKind::Config,
+                });
             }
         };
         let enabled = match instance.is_enabled() {
@@ -266,7 +280,7 @@ impl Registrar<'_> {
             Some(name),
             format_args!("Listener '{name}'{} is refused: {what}", at(entry)),
         );
-        Refused
+        Refused { in_config: false }
     }
 
     fn refuse_name(&mut self, entry: &ListenerConfig, other: &ListenerConfig) -> Refused {

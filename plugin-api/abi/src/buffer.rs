@@ -29,6 +29,12 @@ impl Buffer {
         release: None,
     };
 
+    /// Whether there is nothing in it, neither bytes nor something to release.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.data.is_null() && self.release.is_none()
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         if self.data.is_null() {

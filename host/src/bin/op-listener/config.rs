@@ -53,7 +53,7 @@ fn check(arguments: &File) -> Exit {
         match Signer::from_file(keys, signing.algorithm, signing.kid.as_deref()) {
             Ok((_, warnings)) => {
                 for warning in warnings {
-                    eprintln!("op-listener: warning: {warning}");
+                    crate::exit::tell(format_args!("warning: {warning}"));
                 }
             }
             Err(error) => exit = Exit::Usage.because(error),

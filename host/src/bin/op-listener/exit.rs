@@ -22,7 +22,7 @@ pub(crate) enum Exit {
 impl Exit {
     /// Tells on standard error why the command ends so.
     pub(crate) fn because(self, why: impl Display) -> Self {
-        eprintln!("op-listener: {why}");
+        tell(&why);
         self
     }
 }
@@ -31,6 +31,11 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
     }
+}
+
+/// Tells something on standard error. Where nobody can read it, nobody can be told.
+pub(crate) fn tell(what: impl Display) {
+    let _ = writeln!(io::stderr(), "op-listener: {what}");
 }
 
 /// Prints a result on standard output.

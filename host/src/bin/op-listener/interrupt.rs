@@ -15,7 +15,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     let source = if path == Path::new("-") {
         standard_input()?
     } else {
-        File::open(path)?
+        open_file(path)?
     };
     if source.metadata()?.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -37,12 +37,34 @@ impl<'a> Input<'a> {
 
 impl Read for Input<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.signals.wait_for(&self.source)? {
-            self.source.read(buffer)
-        } else {
-            Ok(0)
+        while self.signals.wait_for(&self.source)? {
+            match self.source.read(buffer) {
+                // Another reader of the same pipe was first.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return read,
+            }
         }
+        Ok(0)
     }
+}
+
+/// Opens a file. Opening a FIFO would wait for its writer, and no signal could end that; so the
+/// waiting is left to the first read.
+#[cfg(unix)]
+fn open_file(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true);
+    if std::fs::metadata(path)?.file_type().is_fifo() {
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    options.open(path)
+}
+
+#[cfg(not(unix))]
+fn open_file(path: &Path) -> io::Result<File> {
+    File::open(path)
 }
 
 #[cfg(unix)]
@@ -68,7 +90,7 @@ mod unix {
     use std::sync::atomic::AtomicBool;
 
     use rustix::event::{PollFd, PollFlags, poll};
-    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
     use signal_hook::{flag, low_level};
 
     /// Turns SIGTERM and SIGINT into something that can be waited for beside the input.
@@ -90,6 +112,8 @@ mod unix {
                 flag::register(signal, Arc::clone(&stop))?;
                 low_level::pipe::register(signal, sender.try_clone()?)?;
             }
+            // A file at the limit of its size is an error of the write, and not the end of the host.
+            flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
             Ok(Self { arrived, stop })
         }
 

@@ -58,7 +58,7 @@ fn make(arguments: &Generate) -> Exit {
         None => exit_after_printing(set.as_private_json()),
         Some(file) => match set.write_new(file) {
             Ok(()) => {
-                eprintln!("op-listener: wrote key {} to {file:?}", set.kid());
+                crate::exit::tell(format_args!("wrote key {} to {file:?}", set.kid()));
                 Exit::Well
             }
             Err(error) => Exit::Usage.because(error),
