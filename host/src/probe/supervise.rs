@@ -147,11 +147,12 @@ fn attend(
                 }
             }
             Err(_) if system::has_ended(tester) => return None,
-            Err(_) => {}
-        }
-        progress.memory = progress.memory.max(system::memory_of(tester));
-        if system::nobody_listens() {
-            return Some(Stopped::Abandoned);
+            Err(_) => {
+                progress.memory = progress.memory.max(system::memory_of(tester));
+                if system::nobody_listens() {
+                    return Some(Stopped::Abandoned);
+                }
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::show::assert_round_trip;
 use super::{BASE, parse};
 use crate::Spi;
+use crate::config::secrets::is_secret_key;
 use crate::config::{Config, ListenerConfig};
 use crate::library::{PublicKeys, Trust};
 
@@ -138,6 +139,9 @@ fn config() -> impl Strategy<Value = Config> {
         config.flow.code_lifetime = std::time::Duration::from_secs(numbers.2);
         config.dispatch.budget = std::time::Duration::from_nanos(numbers.3);
         config.dispatch.measure = measure;
+        config.plugins.probe.enabled = !measure;
+        config.plugins.probe.timeout = std::time::Duration::from_millis(99 + numbers.2);
+        config.plugins.probe.memory_mb = 63 + u32::try_from(numbers.1).unwrap();
         config.listeners = listeners;
         for (n, listener) in config.listeners.iter_mut().enumerate() {
             listener.name = format!("{n}{}", listener.name);
@@ -165,7 +169,9 @@ fn trust_for(number: usize, config: &Config) -> Trust {
 fn listener() -> impl Strategy<Value = ListenerConfig> {
     let spi = prop::option::of(prop::sample::subsequence(Spi::ALL.to_vec(), 1..=3));
     let clients = prop::option::of(prop::collection::vec("\\PC{1,5}|\u{1}\"\\\\", 1..3));
-    let settings = prop::collection::btree_map("[a-f]{0,3}|[\u{0}-\u{ff}]{1,3}", setting(), 0..5);
+    // Some secrets have names as short as these.
+    let key = "[a-f]{0,3}|[\u{0}-\u{ff}]{1,3}".prop_filter("a secret", |key| !is_secret_key(key));
+    let settings = prop::collection::btree_map(key, setting(), 0..5);
     let budget = prop::option::of(1_000..=3_600_000_000_000_u64);
     (
         "[A-Za-z0-9._-]{1,20}",

@@ -173,6 +173,8 @@ fn pid(process: &Child) -> Pid {
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use std::fs::File;
+    use std::io::Read;
     use std::time::{Duration, Instant};
     use std::{fs, io, process, thread};
 
@@ -237,7 +239,11 @@ mod linux {
     }
 
     pub(super) fn peak(process: u32) -> Option<u64> {
-        let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+        // In one go: its length is not known beforehand, and the system makes it anew each time.
+        let mut status = [0; 4096];
+        let mut file = File::open(format!("/proc/{process}/status")).ok()?;
+        let length = file.read(&mut status).ok()?;
+        let status = String::from_utf8_lossy(&status[..length]);
         let line = status
             .lines()
             .find_map(|line| line.strip_prefix("VmPeak:"))?;
