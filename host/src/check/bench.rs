@@ -32,7 +32,7 @@ pub(super) fn responsible(reason: &Reason) -> Check {
     }
 }
 
-fn skipped(reason: &Reason) -> Outcome {
+pub(super) fn skipped(reason: &Reason) -> Outcome {
     Outcome::skipped(format!("see `{}`", responsible(reason)))
 }
 
@@ -54,12 +54,16 @@ impl Bench<'_> {
         inspect(self.sealed()?).map_err(|error| skipped(error.reason()))
     }
 
-    /// Maps the library. What is checked here need not be trusted: it has this process alone.
+    /// Maps the library, if nothing keeps it from getting there.
     pub(super) fn try_load(&self) -> Result<Result<Loaded, Reason>, Outcome> {
-        let inspected = self.inspect()?;
+        Self::map(&self.inspect()?)
+    }
+
+    /// Maps a library. What is checked here need not be trusted: it has this process alone.
+    pub(super) fn map(inspected: &Inspected) -> Result<Result<Loaded, Reason>, Outcome> {
         let trusted = Trust::Off.judge(inspected.sealed());
         let verdict = trusted.map_err(|error| skipped(error.reason()))?;
-        Ok(load(&inspected, verdict).map_err(crate::library::LoadError::into_reason))
+        Ok(load(inspected, verdict).map_err(crate::library::LoadError::into_reason))
     }
 
     pub(super) fn load(&self) -> Result<Loaded, Outcome> {
@@ -214,7 +218,7 @@ impl Live {
         match hear(&self.instance.on_event(event)) {
             Heard::Well => {}
             Heard::Refused(why) => {
-                findings.warn(format!("{what}: {spi} answers with an error: {why}"))
+                findings.warn(format!("{what}: {spi} answers with an error: {why}"));
             }
             Heard::Bad(why) => findings.fail(format!("{what}: {spi} {why}")),
         }

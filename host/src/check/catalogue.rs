@@ -95,6 +95,8 @@ checks! {
         "The metadata states who makes the plugin.";
     ExportedSymbols = "exported-symbols" File short
         "The library exports nothing but the symbol by which a host finds its table, so that it clashes with nobody.";
+    NeededLibraries = "needed-libraries" File short
+        "The library needs no other libraries than those that every system has.";
     SearchPath = "search-path" File short
         "The file sets no search path of its own (RPATH, RUNPATH) from which the loader would take other libraries.";
     ExecutableStack = "executable-stack" File short
@@ -117,8 +119,6 @@ checks! {
         "The library exports the listeners that its metadata names: as many, and of the same SPIs.";
     ClassNames = "class-names" Loaded short
         "Each listener calls its type as the metadata does, by its full path.";
-    NeededLibraries = "needed-libraries" Loaded short
-        "The library needs no other libraries than those that every system has.";
     UndefinedSymbols = "undefined-symbols" Loaded short
         "Each symbol that the library lacks is in a library that it names, and not in this host by chance.";
     InterposedSymbols = "interposed-symbols" Loaded short
@@ -276,6 +276,24 @@ mod tests {
                 writeln!(text, "| `{check}` | {} |", check.demand()).unwrap();
             }
         }
+        text.push_str(
+            "\n## `--json`\n\n\
+             One object. Members may be added; those that are here keep their meaning.\n\n\
+             | member | meaning |\n| --- | --- |\n\
+             | `op_listener_check` | 1: the version of this shape |\n\
+             | `host`, `interface` | the versions of the host that checked, and of the interface that it serves |\n\
+             | `conforms` | whether all files do |\n\
+             | `files` | an array with an object for each file, in the order of the command line |\n\
+             | `files[].file`, `.sha256` | the file as it was named, and its bytes' SHA-256 in hexadecimal |\n\
+             | `files[].plugin`, `.version` | from the metadata; `null` where there are none |\n\
+             | `files[].conforms` | whether no check failed or crashed |\n\
+             | `files[].summary` | how many checks ended in each way: `success`, `warning`, `skipped`, `failed`, `crashed` |\n\
+             | `files[].checks` | an array with an object for each check, in the order of this page |\n\
+             | `files[].checks[].name`, `.demand` | as in the tables above |\n\
+             | `files[].checks[].status` | one of the five |\n\
+             | `files[].checks[].message` | a sentence in one line, or `null` |\n\
+             | `files[].checks[].seconds` | how long it took |\n",
+        );
         text
     }
 

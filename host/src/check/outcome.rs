@@ -114,11 +114,11 @@ impl Findings {
     pub(super) fn or(self, otherwise: Outcome) -> Outcome {
         let told = |what: &[String]| {
             let more = what.len().saturating_sub(MOST_TOLD);
-            let mut text = what[..what.len().min(MOST_TOLD)].join("; ");
-            if more > 0 {
-                text.push_str(&format!("; and {more} more"));
+            let text = what[..what.len().min(MOST_TOLD)].join("; ");
+            match more {
+                0 => text,
+                more => format!("{text}; and {more} more"),
             }
-            text
         };
         if !self.failed.is_empty() {
             Outcome::failed(told(&self.failed))

@@ -22,6 +22,9 @@ pub const DEFAULT_LIMIT: Duration = Duration::from_secs(45);
 /// Checks that need few calls may take this at the most.
 const SHORT_LIMIT: Duration = Duration::from_secs(15);
 
+/// What threads have in Rust, unless their maker says otherwise. In bytes.
+const STACK: usize = 2 << 20;
+
 /// How checks are made.
 #[derive(Clone, Debug)]
 pub struct Checker {
@@ -191,8 +194,19 @@ pub fn one(file: &Path) -> Result<(), CheckError> {
     let failed = |error| CheckError::Job(file.to_owned(), error);
     let job = Job::read(file).map_err(failed)?;
     limits::set();
-    let outcome = that::make(job.check, &Bench { job: &job });
-    job.answer(&outcome).map_err(failed)
+    let make = || {
+        let outcome = that::make(job.check, &Bench { job: &job });
+        job.answer(&outcome).map_err(failed)
+    };
+    // Providers call listeners from threads, which have less room than a process's first one.
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK);
+        let thread = thread.spawn_scoped(scope, make).map_err(failed)?;
+        match thread.join() {
+            Ok(answered) => answered,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 #[cfg(unix)]

@@ -62,9 +62,18 @@ pub(super) fn resident() -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// The value of a line of `/proc/self/status`.
+/// How long this thread was ready to run while others had the processors. None, where the system
+/// does not tell.
+pub(super) fn held_up() -> Duration {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = told.split_whitespace().nth(1);
+    let nanoseconds = nanoseconds.and_then(|number| number.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or(0))
+}
+
+/// The value of a line of `/proc/thread-self/status`.
 pub(super) fn status(name: &str) -> Option<String> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let status = std::fs::read_to_string("/proc/thread-self/status").ok()?;
     let value = status.lines().find_map(|line| line.strip_prefix(name))?;
     Some(value.trim().to_owned())
 }

@@ -1,7 +1,7 @@
 //! A host's side that writes down how listeners use it: for the conformance checks.
 //!
-//! It serves as [`HostSide`] does, and can be told to refuse. What it keeps is bounded, so that it
-//! does not show up where memory is measured.
+//! It serves as [`HostSide`] does, and can be told to refuse. It counts records, and keeps them only
+//! where it is asked to, so that it does not show up where memory is measured.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -21,6 +21,7 @@ pub(crate) struct Witness {
     level: AtomicU32,
     /// The status with which services are refused; OK for not at all.
     refusing: AtomicU32,
+    keeping: AtomicBool,
     ended: AtomicBool,
     records: AtomicU64,
     calls_after_end: AtomicU64,
@@ -55,6 +56,7 @@ impl Witness {
             side: HostSide::new(name, services),
             level: AtomicU32::new(level),
             refusing: AtomicU32::new(Status::OK.0),
+            keeping: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             records: AtomicU64::new(0),
             calls_after_end: AtomicU64::new(0),
@@ -74,6 +76,11 @@ impl Witness {
         self.refusing.store(status.0, Relaxed);
     }
 
+    /// From now on records are kept.
+    pub(crate) fn keep_records(&self) {
+        self.keeping.store(true, Relaxed);
+    }
+
     /// All instances were shut down: services answer that they are closed, and whatever is called
     /// is counted.
     pub(crate) fn end(&self) {
@@ -91,7 +98,7 @@ impl Witness {
         self.calls_after_end.load(Relaxed)
     }
 
-    /// The first records.
+    /// The first records since [`Witness::keep_records`].
     pub(crate) fn kept(&self) -> Vec<Kept> {
         self.seen().kept.clone()
     }
@@ -111,7 +118,7 @@ impl Witness {
         }
     }
 
-    fn keep(&self, record: &LogRecord<'_>) {
+    fn record(&self, record: &LogRecord<'_>) {
         self.records.fetch_add(1, Relaxed);
         let mut seen = self.seen();
         for fault in faults_of(record) {
@@ -119,7 +126,7 @@ impl Witness {
                 seen.faults.push(fault);
             }
         }
-        if seen.kept.len() < MOST_KEPT {
+        if self.keeping.load(Relaxed) && seen.kept.len() < MOST_KEPT {
             let lossy = |text| super::services::lossy(text);
             let text = format!("{} {}", lossy(record.message), lossy(record.fields));
             seen.kept.push(Kept {
@@ -189,7 +196,7 @@ unsafe extern "C" fn log(context: *const (), record: &LogRecord<'_>) {
         // SAFETY: as in `log_enabled`.
         let witness = unsafe { Witness::from_context(context) };
         witness.called();
-        witness.keep(record);
+        witness.record(record);
     }));
 }
 

@@ -48,7 +48,7 @@ pub(super) fn unicode(bench: &Bench<'_>) -> Verdict {
         let named = Sample::claiming(spi, &format!(r#""name":"{UNICODE}","{UNICODE}":true"#));
         let mut everywhere = named.clone();
         everywhere.subject = Some(UNICODE.to_owned());
-        everywhere.client_id = UNICODE.to_owned();
+        UNICODE.clone_into(&mut everywhere.client_id);
         everywhere.client = Some(format!(r#"{{"client_name":"{UNICODE}"}}"#));
         everywhere.more = Some(format!(r#"{{"{UNICODE}":"{UNICODE}"}}"#));
         let escaped = r#""name":"\u0000\u0001\u001f\u007f\ud83d\udd11\u2028\"\\\/""#;
@@ -277,7 +277,7 @@ pub(super) fn extreme_fields(bench: &Bench<'_>) -> Verdict {
         let odd = Sample {
             id: ".:_-".to_owned(),
             txn: Some("-".to_owned()),
-            issuer: "http://[::1]:8080/%41;=?".trim_end_matches('?').to_owned(),
+            issuer: "http://[::1]:8080/%41;=".to_owned(),
             client_id: " \t\"\\\n".to_owned(),
             subject: Some("../../etc/passwd\0\r\n[OP0211] forged".to_owned()),
             ..Sample::ordinary(spi)

@@ -58,12 +58,12 @@ pub(super) fn panic_strategy(bench: &Bench<'_>) -> Verdict {
     }
     let sealed = bench.sealed()?;
     let object = parse(&sealed)?;
-    let has = |name: &&str| {
+    let has = |name: &&'static str| {
         object
             .section_by_name(name)
             .is_some_and(|section| section.size() > 0)
     };
-    if UNWIND_TABLES.iter().any(|name| has(&name)) {
+    if UNWIND_TABLES.iter().any(has) {
         return Ok(Outcome::success());
     }
     if symbols::names(&object)?
@@ -79,7 +79,7 @@ pub(super) fn panic_strategy(bench: &Bench<'_>) -> Verdict {
     ))
 }
 
-pub(super) fn parse<'a>(sealed: &'a Sealed) -> Result<object::File<'a>, Outcome> {
+pub(super) fn parse(sealed: &Sealed) -> Result<object::File<'_>, Outcome> {
     object::File::parse(sealed.bytes())
         .map_err(|_| Outcome::skipped(format!("see `{}`", Check::LibraryFormat)))
 }

@@ -1,12 +1,13 @@
 //! What happens when the library is mapped, and what its table holds.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::super::Check;
-use super::super::bench::{Bench, responsible};
+use super::super::bench::{Bench, Live, responsible, skipped};
 use super::super::job;
 use super::super::outcome::{Findings, Outcome, Verdict};
 use super::super::system;
+use super::time::Timer;
 use super::traces::Snapshot;
 use crate::ffi::raw;
 
@@ -14,9 +15,7 @@ use crate::ffi::raw;
 fn loading(bench: &Bench<'_>, check: Check) -> Verdict {
     match bench.try_load()? {
         Err(reason) if responsible(&reason) == check => Ok(Outcome::failed(reason.to_string())),
-        Err(reason) if check != Check::Loads => {
-            Err(Outcome::skipped(format!("see `{}`", responsible(&reason))))
-        }
+        Err(reason) if check != Check::Loads => Err(skipped(&reason)),
         _ => Ok(Outcome::success()),
     }
 }
@@ -56,9 +55,12 @@ pub(super) fn class_names(bench: &Bench<'_>) -> Verdict {
 const SLOW: Duration = Duration::from_millis(100);
 
 pub(super) fn load_time(bench: &Bench<'_>) -> Verdict {
-    let begin = Instant::now();
-    bench.load()?;
-    let time = begin.elapsed();
+    let inspected = bench.inspect()?;
+    let timer = Timer::start();
+    let mapped = Bench::map(&inspected)?;
+    let time = timer.stop();
+    // Why it fails is told elsewhere.
+    mapped.map_err(|reason| skipped(&reason))?;
     let told = format!("{:.1} ms", time.as_secs_f64() * 1e3);
     if time <= SLOW {
         return Ok(Outcome::note(told));
@@ -69,10 +71,8 @@ pub(super) fn load_time(bench: &Bench<'_>) -> Verdict {
 }
 
 pub(super) fn quiet(bench: &Bench<'_>) -> Verdict {
-    let inspected = bench.inspect()?;
     let before = Snapshot::take(&bench.job.home, &[]);
     let (threads, descriptors) = (system::threads(), system::descriptors());
-    drop(inspected);
     bench.load()?;
     let mut findings = Findings::default();
     let after = system::threads();
@@ -116,11 +116,11 @@ pub(super) fn twice(bench: &Bench<'_>) -> Verdict {
     let one = first.instances()?;
     let other = second.instances();
     match other {
-        Ok(other) => other.into_iter().for_each(super::super::bench::Live::end),
+        Ok(other) => other.into_iter().for_each(Live::end),
         Err(_) => findings.warn(
             "`init` succeeds in the first library and not in the second, so a reload would fail: release what it holds alone only after the new one has it, or share it",
         ),
     }
-    one.into_iter().for_each(super::super::bench::Live::end);
+    one.into_iter().for_each(Live::end);
     Ok(findings.or(Outcome::success()))
 }

@@ -52,11 +52,11 @@ fn others(bench: &Bench<'_>) -> Result<Vec<String>, Outcome> {
 fn told(names: &[String]) -> String {
     const MOST: usize = 8;
 
-    let mut text = names[..names.len().min(MOST)].join(", ");
-    if names.len() > MOST {
-        text.push_str(&format!(" and {} more", names.len() - MOST));
+    let text = names[..names.len().min(MOST)].join(", ");
+    match names.len().saturating_sub(MOST) {
+        0 => text,
+        more => format!("{text} and {more} more"),
     }
-    text
 }
 
 pub(super) fn exported(bench: &Bench<'_>) -> Verdict {

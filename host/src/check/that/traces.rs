@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use super::super::bench::{Bench, Heard, hear};
+use super::super::bench::{Bench, Heard, Live, hear};
 use super::super::job;
 use super::super::outcome::{Findings, Outcome, Verdict};
 use super::super::sample::Sample;
@@ -141,7 +141,7 @@ fn named_below(path: &Path, home: &Path) -> PathBuf {
 struct ProcessState {
     cwd: Option<PathBuf>,
     environment: BTreeMap<std::ffi::OsString, std::ffi::OsString>,
-    /// From `/proc/self/status`, by name.
+    /// From `/proc/thread-self/status`, by name.
     kernel: Vec<(&'static str, Option<String>)>,
 }
 
@@ -208,7 +208,7 @@ pub(super) fn process_state(bench: &Bench<'_>) -> Verdict {
     ProcessState::take().differences(&before, &mut findings);
     let all = library.instances()?;
     ProcessState::take().differences(&before, &mut findings);
-    all.into_iter().for_each(super::super::bench::Live::end);
+    all.into_iter().for_each(Live::end);
     live(&library)?;
     ProcessState::take().differences(&before, &mut findings);
     Ok(findings.or(Outcome::success()))
@@ -250,7 +250,7 @@ pub(super) fn no_descriptors(bench: &Bench<'_>) -> Verdict {
     let mut findings = Findings::default();
     // Instances made before take events without …
     let all = library.instances()?;
-    limit(few.clone())?;
+    limit(few)?;
     for live in &all {
         if live.instance.is_enabled().1 == 0 {
             continue;
@@ -260,8 +260,8 @@ pub(super) fn no_descriptors(bench: &Bench<'_>) -> Verdict {
             findings.fail(format!("without descriptors: {} {why}", live.spi));
         }
     }
-    limit(before.clone())?;
-    all.into_iter().for_each(super::super::bench::Live::end);
+    limit(before)?;
+    all.into_iter().for_each(Live::end);
     // … and none can be made.
     limit(few)?;
     for of in exported {
