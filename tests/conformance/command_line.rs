@@ -100,6 +100,11 @@ fn wrong_usage_is_told_with_the_right_spelling() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("\"/nowhere/lib.so\": cannot be read"));
 
+    let among = Run::of(Path::new("/nowhere/lib.so")).with(&[MISCHIEF.to_str().unwrap()]);
+    let report = among.with(&["--only", "loads"]).report();
+    assert_eq!(report.code, 2);
+    assert_eq!(report.json["files"].as_array().unwrap().len(), 1);
+
     let output = Run::of(&MISCHIEF).configured("path = [\n").output();
     assert_eq!(output.status.code(), Some(2));
     assert!(

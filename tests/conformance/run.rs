@@ -4,11 +4,16 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use tempfile::TempPath;
 
 use crate::build::HOST;
 
 /// A run of the command, before its end.
-pub(crate) struct Run(Command);
+pub(crate) struct Run {
+    command: Command,
+    /// There until the end.
+    settings: Option<TempPath>,
+}
 
 impl Run {
     pub(crate) fn of(file: &Path) -> Self {
@@ -16,36 +21,43 @@ impl Run {
         command.arg("check").arg(file);
         // One of the run that tests would do wrong what a test does not ask for.
         command.env_remove("MISCHIEF");
-        Self(command)
+        Self {
+            command,
+            settings: None,
+        }
     }
 
     pub(crate) fn with(mut self, arguments: &[&str]) -> Self {
-        self.0.args(arguments);
+        self.command.args(arguments);
         self
     }
 
     /// With a misdeed of the listener in Rust.
     pub(crate) fn doing(mut self, misdeed: &str) -> Self {
-        self.0.env("MISCHIEF", misdeed);
+        self.command.env("MISCHIEF", misdeed);
         self
     }
 
     /// With another place for temporary files.
     pub(crate) fn in_place(mut self, place: &Path) -> Self {
-        self.0.env("TMPDIR", place);
+        self.command.env("TMPDIR", place);
         self
     }
 
     /// With these settings for the listener.
-    pub(crate) fn configured(self, settings: &str) -> Self {
+    pub(crate) fn configured(mut self, settings: &str) -> Self {
         let file = tempfile::Builder::new().suffix(".toml").tempfile();
-        let (_, path) = file.unwrap().keep().unwrap();
+        let path = file.unwrap().into_temp_path();
         std::fs::write(&path, settings).unwrap();
-        self.with(&["--config", path.to_str().unwrap()])
+        self.command.arg("--config").arg(&path);
+        self.settings = Some(path);
+        self
     }
 
     pub(crate) fn output(mut self) -> Output {
-        self.0.output().unwrap()
+        let output = self.command.output().unwrap();
+        drop(self.settings);
+        output
     }
 
     /// Runs to the end, and reads the report.

@@ -19,7 +19,7 @@ use crate::library::{LoadError, Sealed, read_metadata};
 
 /// The longest that a check may take, unless said otherwise.
 pub const DEFAULT_LIMIT: Duration = Duration::from_secs(45);
-/// Checks that need few calls may take this at the most.
+/// Checks that need few calls may take a third of it, but this in any case.
 const SHORT_LIMIT: Duration = Duration::from_secs(15);
 
 /// What threads have in Rust, unless their maker says otherwise. In bytes.
@@ -151,7 +151,7 @@ impl Checker {
             limit: if check.is_long() {
                 self.limit
             } else {
-                self.limit.min(SHORT_LIMIT)
+                self.limit.min(SHORT_LIMIT.max(self.limit / 3))
             },
         };
         let outcome = child::run(&self.program, &self.arguments, &job)?;

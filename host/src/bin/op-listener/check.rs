@@ -28,7 +28,8 @@ pub(crate) struct Arguments {
     /// Make this check alone; may be given several times
     #[arg(long, value_name = "NAME", value_parser = by_name)]
     only: Vec<Check>,
-    /// How long a check may take, in seconds
+    /// How long a check may take, in seconds; those that make few calls get a third of it, or 15
+    /// where that is more
     #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_LIMIT.as_secs(),
         value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
@@ -73,7 +74,7 @@ pub(crate) fn check(arguments: Arguments) -> Exit {
         only: arguments.only,
         limit: Duration::from_secs(arguments.timeout),
     };
-    let mut printed = Exit::Well;
+    let (mut printed, mut unread) = (Exit::Well, false);
     let mut files = Vec::new();
     for file in &arguments.files {
         let told = checker.check(file, |report, result| {
@@ -95,7 +96,11 @@ pub(crate) fn check(arguments: Arguments) -> Exit {
                 }
                 files.push(report);
             }
-            Err(error @ CheckError::File(_)) => return Exit::Usage.because(error),
+            // The others are checked all the same.
+            Err(error @ CheckError::File(_)) => {
+                Exit::Usage.because(error);
+                unread = true;
+            }
             Err(error) => return Exit::Internal.because(error),
         }
     }
@@ -106,9 +111,10 @@ pub(crate) fn check(arguments: Arguments) -> Exit {
             Err(error) => return Exit::Internal.because(error),
         }
     }
-    match (printed, report.conforms) {
-        (Exit::Well, false) => Exit::ListenerRefused,
-        (printed, _) => printed,
+    match printed {
+        Exit::Well if unread => Exit::Usage,
+        Exit::Well if !report.conforms => Exit::ListenerRefused,
+        printed => printed,
     }
 }
 

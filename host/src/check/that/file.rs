@@ -50,11 +50,11 @@ const UNWIND_TABLES: [&str; 3] = [".eh_frame", ".pdata", "__unwind_info"];
 pub(super) fn panic_strategy(bench: &Bench<'_>) -> Verdict {
     let metadata = bench.metadata()?;
     if metadata.panic == PanicStrategy::Abort {
-        let reason = servable(&metadata).err();
-        return Ok(Outcome::failed(reason.map_or_else(
-            || "a panic ends the process".to_owned(),
-            |reason| reason.to_string(),
-        )));
+        let reason = Reason::PanicAbort {
+            id: metadata.id,
+            version: metadata.version,
+        };
+        return Ok(Outcome::failed(reason.to_string()));
     }
     let sealed = bench.sealed()?;
     let object = parse(&sealed)?;

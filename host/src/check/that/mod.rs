@@ -1,6 +1,7 @@
 //! The checks themselves, a file for each section of the catalogue or part of one. Each is a
 //! function from the bench to a verdict; nothing here knows of processes or reports.
 
+mod descriptors;
 mod ends;
 mod events;
 mod file;
@@ -73,7 +74,7 @@ pub(super) fn make(check: Check, bench: &Bench<'_>) -> Outcome {
         Check::UnknownEventKind => events::unknown_kind(bench),
         Check::ExtremeFields => events::extreme_fields(bench),
         Check::SigningRefused => events::signing_refused(bench),
-        Check::NoDescriptors => traces::no_descriptors(bench),
+        Check::NoDescriptors => descriptors::none_left(bench),
         Check::EightThreads => threads::eight(bench),
         Check::EndingThreads => threads::ending(bench),
         Check::TimePerCall => time::per_call(bench),

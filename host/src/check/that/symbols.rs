@@ -2,7 +2,7 @@
 
 use abi_stable::library::ROOT_MODULE_LOADER_NAME;
 use object::read::NameOrOrdinal;
-use object::{BinaryFormat, Object, ObjectSymbol};
+use object::{BinaryFormat, Object};
 use op_listener_abi::C_ENTRY_POINT;
 
 use super::super::bench::Bench;
@@ -103,6 +103,8 @@ pub(super) fn needed_libraries(bench: &Bench<'_>) -> Verdict {
 
 #[cfg(unix)]
 pub(super) fn undefined(bench: &Bench<'_>) -> Verdict {
+    use object::ObjectSymbol;
+
     use crate::ffi::raw::symbols;
 
     let needed = Dynamic::read(bench)?.needed;

@@ -7,13 +7,12 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use super::super::bench::{Bench, Heard, Live, hear};
+use super::super::bench::{Bench, Live};
 use super::super::job;
 use super::super::outcome::{Findings, Outcome, Verdict};
 use super::super::sample::Sample;
 use super::super::system;
 use super::ends::live;
-use crate::ffi::raw::Made;
 
 /// The files below a directory as they are at a moment.
 pub(super) struct Snapshot(BTreeMap<PathBuf, (u64, Option<SystemTime>)>);
@@ -231,58 +230,4 @@ pub(super) fn standard_streams(bench: &Bench<'_>) -> Verdict {
         findings.warn("it writes to standard error, past the host's log: use `tracing`");
     }
     Ok(findings.or(Outcome::success()))
-}
-
-#[cfg(unix)]
-pub(super) fn no_descriptors(bench: &Bench<'_>) -> Verdict {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-
-    let library = bench.start()?;
-    let exported = library.exported();
-    let config = library.config();
-    let before = getrlimit(Resource::Nofile);
-    let mut few = before;
-    few.current = Some(0);
-    let limit = |limit| {
-        setrlimit(Resource::Nofile, limit)
-            .map_err(|error| Outcome::skipped(format!("the limit cannot be set: {error}")))
-    };
-    let mut findings = Findings::default();
-    // Instances made before take events without …
-    let all = library.instances()?;
-    limit(few)?;
-    for live in &all {
-        if live.instance.is_enabled().1 == 0 {
-            continue;
-        }
-        let sample = Sample::ordinary(live.spi);
-        if let Heard::Bad(why) = hear(&live.instance.on_event(&sample.event())) {
-            findings.fail(format!("without descriptors: {} {why}", live.spi));
-        }
-    }
-    limit(before)?;
-    all.into_iter().for_each(Live::end);
-    // … and none can be made.
-    limit(few)?;
-    for of in exported {
-        match library.init(&of, "check", &config) {
-            Made::Instance(instance) => {
-                instance.shutdown();
-                instance.release();
-            }
-            Made::Nothing => findings.fail("`init` says that all is well but sets no object"),
-            Made::Not(answer) => {
-                if let Heard::Bad(why) = hear(&answer) {
-                    findings.fail(format!("without descriptors: `init` for {} {why}", of.spi));
-                }
-            }
-        }
-    }
-    limit(before)?;
-    Ok(findings.or(Outcome::success()))
-}
-
-#[cfg(not(unix))]
-pub(super) fn no_descriptors(_: &Bench<'_>) -> Verdict {
-    Err(Outcome::skipped("this system has no limit to set"))
 }

@@ -120,6 +120,9 @@ pub(crate) fn begin(context: &InitContext<'_>) -> Result<(), Error> {
     if does("leave-process") {
         std::process::Command::new("sleep").arg("3600").spawn()?;
     }
+    if does("leave-other-process") {
+        std::process::Command::new("sleep").arg("3601").spawn()?;
+    }
     if does("chatter") {
         chatter(context.logger())?;
     }

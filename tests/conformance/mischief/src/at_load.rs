@@ -29,9 +29,9 @@ extern "C" fn constructor() {
     if does("load-file") {
         let _ = std::fs::write("constructed.txt", "x");
     }
-    if does("load-open") {
-        if let Ok(file) = std::fs::File::open("/dev/null") {
-            std::mem::forget(file);
-        }
+    if does("load-open")
+        && let Ok(file) = std::fs::File::open("/dev/null")
+    {
+        std::mem::forget(file);
     }
 }

@@ -45,7 +45,7 @@ impl Lifecycle for Mischief {
             panic!("never asked before");
         }
         if does("enabled-fickle") {
-            return self.asked.fetch_add(1, Ordering::Relaxed) % 2 == 0;
+            return self.asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
         }
         if does("share-state") && ENDED.load(Ordering::Relaxed) {
             return false;
