@@ -1,79 +1,36 @@
-//! The real binary, the shipped plugin, and listeners that do something wrong.
+//! The shipped plugin, and listeners that do something wrong.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::LazyLock;
 
-use serde_json::Value;
+use op_listener_tests::{Library, audit_log, repository};
 
-use crate::{here, kept};
-
-/// The host's binary.
-pub(crate) static HOST: LazyLock<PathBuf> = LazyLock::new(|| {
-    let arguments = ["-p", "op-listener-host", "--bin", "op-listener"];
-    of_workspace(&arguments, "op-listener")
-});
+use crate::kept;
 
 /// The audit log's library.
-pub(crate) static AUDIT_LOG: LazyLock<PathBuf> = LazyLock::new(|| {
-    let arguments = ["-p", "op-listener-audit-log", "--lib"];
-    of_workspace(&arguments, "op_listener_audit_log")
-});
+pub(crate) static AUDIT_LOG: LazyLock<PathBuf> = LazyLock::new(|| audit_log().0);
 
 /// The listener in Rust that does what the environment says.
-pub(crate) static MISCHIEF: LazyLock<PathBuf> = LazyLock::new(|| {
-    // Apart from the workspace, as a third party's listener is.
-    let target = kept().join("cargo");
-    let folder = here().join("mischief");
-    artifact(&folder, &target, &["--lib", "--locked"], "mischief")
-});
+pub(crate) static MISCHIEF: LazyLock<PathBuf> = LazyLock::new(|| Library::Mischief.file());
 
-fn of_workspace(arguments: &[&str], name: &str) -> PathBuf {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let workspace = tests.parent().expect("it is in the workspace");
-    let kept = kept();
-    let target = kept.parent().expect("it lies in the target folder");
-    artifact(workspace, target, arguments, name)
+/// The sources of the listener in C, and where its header is.
+pub(crate) fn source() -> PathBuf {
+    repository().join("tests/fixtures/mischief.c")
 }
 
-/// Builds what `arguments` say and gives the file of the target of that name.
-fn artifact(folder: &Path, target_folder: &Path, arguments: &[&str], name: &str) -> PathBuf {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.arg("build").args(arguments);
-    cargo.args(["--message-format", "json-render-diagnostics"]);
-    cargo.arg("--target-dir").arg(target_folder);
-    let done = cargo.current_dir(folder).stderr(Stdio::inherit()).output();
-    let done = done.unwrap_or_else(|error| panic!("{cargo:?}: {error}"));
-    assert!(done.status.success(), "{cargo:?}: {}", done.status);
-    let messages = String::from_utf8(done.stdout).unwrap();
-    let messages = messages
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let of_target = |message: &Value| {
-        message["reason"] == "compiler-artifact" && message["target"]["name"] == name
-    };
-    let file = messages.filter(of_target).find_map(|message| {
-        let library = |file: &Value| {
-            let file = PathBuf::from(file.as_str()?);
-            let suffix = Some(std::env::consts::DLL_EXTENSION);
-            (file.extension()?.to_str() == suffix).then_some(file)
-        };
-        match message["executable"].as_str() {
-            Some(executable) => Some(executable.into()),
-            None => message["filenames"].as_array()?.iter().find_map(library),
-        }
-    });
-    file.unwrap_or_else(|| panic!("{cargo:?} made no {name}"))
+pub(crate) fn header() -> PathBuf {
+    repository().join("plugin-api/include")
 }
 
 /// Compiles the listener in C with these options into a file of that name.
 pub(crate) fn in_c(name: &str, options: &[&str]) -> PathBuf {
-    compile(&here().join("mischief.c"), name, options)
+    compile(&source(), name, options)
 }
 
 /// The example in C that comes with the interface.
 pub(crate) fn example_in_c() -> PathBuf {
-    let example = here().join("../../plugin-api/examples/c/sign_in_counter.c");
+    let example = repository().join("plugin-api/examples/c/sign_in_counter.c");
     compile(&example, "sign_in_counter", &["-O2"])
 }
 
@@ -87,7 +44,7 @@ fn compile(source: &Path, name: &str, options: &[&str]) -> PathBuf {
             "-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-s",
         ])
         .args(["-fvisibility=hidden", "-I"])
-        .arg(here().join("../../plugin-api/include"))
+        .arg(header())
         .arg("-o")
         .args([&file, source])
         .args(options)

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::build::{MISCHIEF, example_in_c, in_c};
+use crate::build::{MISCHIEF, example_in_c, header, in_c, source};
 use crate::kept;
 use crate::run::{Run, expect};
 
@@ -264,9 +264,9 @@ fn debug_information_is_told_of() {
     // `-s` takes it away again, so this one is linked without.
     let done = std::process::Command::new("cc")
         .args(["-std=c11", "-g3", "-shared", "-fPIC", "-I"])
-        .arg(crate::here().join("../../plugin-api/include"))
+        .arg(header())
         .arg("-o")
-        .args([&file, &crate::here().join("mischief.c")])
+        .args([&file, &source()])
         .status();
     assert!(done.unwrap().success());
     expect(Run::of(&file), "debug-info", "warning", "strip = true");

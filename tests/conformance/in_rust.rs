@@ -1,5 +1,7 @@
 //! Listeners in Rust that do one thing wrong, and what is told of it.
 
+use op_listener_tests::Changed;
+
 use crate::build::MISCHIEF;
 use crate::run::{Run, Told, expect};
 
@@ -18,7 +20,7 @@ pub(crate) const CASES: &[Case] = &[
         "init-panic",
         "init",
         "failed",
-        "panics: init has had enough, at src/at_init.rs",
+        "panics: init has had enough, at mischief/src/at_init.rs",
     ),
     ("init-refuse", "init", "warning", "a `path` is needed"),
     (
@@ -238,8 +240,27 @@ fn a_listener_that_does_nothing_wrong_passes_all_of_them() {
     assert_eq!(report.named("warning"), ["class-names"]);
     let told = report.check("class-names");
     assert!(
-        told.message.contains("mischief::listener::Mischief"),
+        told.message
+            .contains("op_listener_mischief::listener::Mischief"),
         "{told:?}"
+    );
+}
+
+#[test]
+fn a_library_of_another_interface_is_found_by_its_layout() {
+    let other = Changed::Order.listener();
+    expect(
+        Run::of(&other),
+        "layout",
+        "failed",
+        "was built against a different interface",
+    );
+    expect(Run::of(&other), "loads", "success", "");
+    expect(
+        Run::of(&other),
+        "ordinary-events",
+        "skipped",
+        "see `layout`",
     );
 }
 

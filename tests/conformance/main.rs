@@ -15,19 +15,13 @@ mod in_rust;
 mod run;
 mod shipped;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// Where these tests are.
-fn here() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance")
-}
+use op_listener_tests::work_dir;
 
-/// The folder below cargo's target folder that is kept between runs.
+/// Where libraries are compiled to.
 fn kept() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
-    let kept = target
-        .expect("it is `tmp` in the target folder")
-        .join("conformance");
+    let kept = work_dir().join("conformance");
     std::fs::create_dir_all(&kept).unwrap();
     kept
 }

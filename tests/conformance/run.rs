@@ -3,10 +3,9 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use op_listener_tests::host_binary;
 use serde_json::Value;
 use tempfile::TempPath;
-
-use crate::build::HOST;
 
 /// A run of the command, before its end.
 pub(crate) struct Run {
@@ -17,7 +16,7 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn of(file: &Path) -> Self {
-        let mut command = Command::new(&*HOST);
+        let mut command = Command::new(host_binary());
         command.arg("check").arg(file);
         // One of the run that tests would do wrong what a test does not ask for.
         command.env_remove("MISCHIEF");

@@ -14,8 +14,8 @@ use crate::ffi::raw::{self, Answer, Made, RawInstance};
 use crate::ffi::witness::Witness;
 use crate::ffi::{Services, spi_of};
 use crate::library::{
-    Inspected, Loaded, Metadata, Reason, Sealed, THIS_INTERFACE, Trust, inspect, load,
-    read_metadata,
+    Inspected, LoadError, Loaded, Metadata, Reason, Sealed, THIS_INTERFACE, Trust, Trusted,
+    inspect, load, read_metadata,
 };
 use crate::signing::{Algorithm, Signer};
 
@@ -56,14 +56,16 @@ impl Bench<'_> {
 
     /// Maps the library, if nothing keeps it from getting there.
     pub(super) fn try_load(&self) -> Result<Result<Loaded, Reason>, Outcome> {
-        Self::map(&self.inspect()?)
+        Ok(load(&self.admit()?).map_err(LoadError::into_reason))
     }
 
-    /// Maps a library. What is checked here need not be trusted: it has this process alone.
-    pub(super) fn map(inspected: &Inspected) -> Result<Result<Loaded, Reason>, Outcome> {
-        let trusted = Trust::Off.judge(inspected.sealed());
-        let verdict = trusted.map_err(|error| skipped(error.reason()))?;
-        Ok(load(inspected, verdict).map_err(crate::library::LoadError::into_reason))
+    /// A library that is ready to be mapped. What is checked here need not be trusted: it has this
+    /// process alone.
+    pub(super) fn admit(&self) -> Result<Trusted, Outcome> {
+        let judge = Trust::Off.judge();
+        let judge = judge.map_err(|error| Outcome::skipped(error.to_string()))?;
+        let admitted = judge.admit(self.inspect()?);
+        admitted.map_err(|error| skipped(error.reason()))
     }
 
     pub(super) fn load(&self) -> Result<Loaded, Outcome> {

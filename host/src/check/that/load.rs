@@ -10,6 +10,7 @@ use super::super::system;
 use super::time::Timer;
 use super::traces::Snapshot;
 use crate::ffi::raw;
+use crate::library::load;
 
 /// Fails with the reason if it is this check's matter.
 fn loading(bench: &Bench<'_>, check: Check) -> Verdict {
@@ -55,12 +56,12 @@ pub(super) fn class_names(bench: &Bench<'_>) -> Verdict {
 const SLOW: Duration = Duration::from_millis(100);
 
 pub(super) fn load_time(bench: &Bench<'_>) -> Verdict {
-    let inspected = bench.inspect()?;
+    let trusted = bench.admit()?;
     let timer = Timer::start();
-    let mapped = Bench::map(&inspected)?;
+    let mapped = load(&trusted);
     let time = timer.stop();
     // Why it fails is told elsewhere.
-    mapped.map_err(|reason| skipped(&reason))?;
+    mapped.map_err(|error| skipped(error.reason()))?;
     let told = format!("{:.1} ms", time.as_secs_f64() * 1e3);
     if time <= SLOW {
         return Ok(Outcome::note(told));
