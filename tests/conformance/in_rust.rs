@@ -61,6 +61,8 @@ pub(crate) const CASES: &[Case] = &[
         "failed",
         "there is always a directory",
     ),
+    ("probe-socket", "init-as-probe", "failed", "opens a socket"),
+    ("probe-panic", "init-as-probe", "failed", "this is no probe"),
     (
         "share-state",
         "two-instances",

@@ -1,6 +1,7 @@
 //! What a check has to work with: the library on its way from file to instances, through the same
 //! rooms as in a host. Where a step fails that is another check's matter, this one is skipped.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use op_listener_abi::{Event, ListenerRef, PluginRef, level};
@@ -56,6 +57,9 @@ impl Bench<'_> {
 
     /// Maps the library, if nothing keeps it from getting there.
     pub(super) fn try_load(&self) -> Result<Result<Loaded, Reason>, Outcome> {
+        if let Err(error) = inspect(self.sealed()?) {
+            return Ok(Err(error.into_reason()));
+        }
         Ok(load(&self.admit()?).map_err(LoadError::into_reason))
     }
 
@@ -155,9 +159,22 @@ impl Library<'_> {
         of: &Exported,
         name: &str,
         config: &Map<String, Value>,
-        data_dir: &std::path::Path,
+        data_dir: &Path,
     ) -> Made {
-        let request = json!({
+        let request = self.request(name, config, data_dir);
+        RawInstance::init(of.table, self.witness, &request.to_string())
+    }
+
+    /// Calls `init` as a host does that has not seen the library before.
+    pub(super) fn init_as_probe(&self, of: &Exported) -> Made {
+        let data_dir = self.job.dir(job::DATA).join("check");
+        let mut request = self.request("check", &Map::new(), &data_dir);
+        request["probe"] = true.into();
+        RawInstance::init(of.table, self.witness, &request.to_string())
+    }
+
+    fn request(&self, name: &str, config: &Map<String, Value>, data_dir: &Path) -> Value {
+        json!({
             "name": name,
             "config": config,
             "data_dir": data_dir,
@@ -166,8 +183,7 @@ impl Library<'_> {
                 "version": env!("CARGO_PKG_VERSION"),
                 "interface": THIS_INTERFACE.to_string(),
             },
-        });
-        RawInstance::init(of.table, self.witness, &request.to_string())
+        })
     }
 
     /// An instance of each listener, with the settings that were given.

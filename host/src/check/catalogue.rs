@@ -151,6 +151,8 @@ checks! {
         "`init` refuses a key that it does not know, so that a misspelt one does not go unnoticed.";
     InitDataDir = "init-data-dir" Started short
         "`init` with a data directory that cannot be made succeeds, or says why not.";
+    InitAsProbe = "init-as-probe" Started short
+        "`init` in a probe succeeds, or says why not, and opens no socket and starts no process.";
     TwoInstances = "two-instances" Instance short
         "`init` called twice makes two instances, and the end of one does nothing to the other.";
     EnabledIsStable = "enabled-is-stable" Instance short

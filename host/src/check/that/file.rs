@@ -35,7 +35,7 @@ pub(super) fn metadata(bench: &Bench<'_>) -> Verdict {
 
 pub(super) fn interface_minimum(bench: &Bench<'_>) -> Verdict {
     let metadata = bench.metadata()?;
-    match servable(&metadata) {
+    match servable(&bench.sealed()?, &metadata) {
         Err(reason @ Reason::Interface { .. }) => Ok(Outcome::failed(reason.to_string())),
         _ => Ok(Outcome::note(format!(
             "it needs {}, this host has {THIS_INTERFACE}",

@@ -9,6 +9,7 @@ use super::super::bench::{Bench, Exported, Heard, Library, Live, hear};
 use super::super::job;
 use super::super::outcome::{Findings, Outcome, Verdict};
 use super::super::sample::Sample;
+use super::super::system;
 use crate::ffi::raw::Made;
 
 /// What came of an `init`.
@@ -242,6 +243,32 @@ pub(super) fn data_dir(bench: &Bench<'_>) -> Verdict {
             if let Some(Came::Instance(live)) = judge(&of, made, &who, &mut findings) {
                 live.end();
             }
+        }
+    }
+    Ok(findings.or(Outcome::success()))
+}
+
+pub(super) fn as_probe(bench: &Bench<'_>) -> Verdict {
+    let library = bench.start()?;
+    let before = system::descriptors().unwrap_or_default();
+    let mut findings = Findings::default();
+    for of in library.exported() {
+        let made = library.init_as_probe(&of);
+        let who = format!("in a probe: `init` for {}", of.spi);
+        let came = judge(&of, made, &who, &mut findings);
+        for (number, file) in system::descriptors().unwrap_or_default() {
+            let is_socket = file.to_string_lossy().starts_with("socket:");
+            if is_socket && !before.contains_key(&number) {
+                findings.fail(format!(
+                    "{who} opens a socket: ask `InitContext::is_probe`, or connect at the first event"
+                ));
+            }
+        }
+        for process in system::children().unwrap_or_default() {
+            findings.fail(format!("{who} starts a process ({process})"));
+        }
+        if let Some(Came::Instance(live)) = came {
+            live.end();
         }
     }
     Ok(findings.or(Outcome::success()))

@@ -57,6 +57,7 @@ pub(super) fn make(check: Check, bench: &Bench<'_>) -> Outcome {
         Check::InitOddValues => init::odd_values(bench),
         Check::InitUnknownKeys => init::unknown_keys(bench),
         Check::InitDataDir => init::data_dir(bench),
+        Check::InitAsProbe => init::as_probe(bench),
         Check::TwoInstances => init::two_instances(bench),
         Check::EnabledIsStable => init::enabled_is_stable(bench),
         Check::OrdinaryEvents => events::ordinary(bench),
