@@ -17,7 +17,9 @@
 //! | [`feed`] | puts intake before a host | |
 //! | [`signing`] | keys and signatures | what is signed |
 //! | [`log`] | the codes, the layout, the listeners' way out | |
+//! | [`check`] | says whether a plugin conforms | |
 
+pub mod check;
 pub mod clients;
 pub mod config;
 mod dispatch;

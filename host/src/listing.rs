@@ -209,7 +209,7 @@ impl Listed {
 }
 
 /// Text from a file that nobody vouches for, made harmless for a terminal.
-struct Harmless<'a>(&'a str);
+pub(crate) struct Harmless<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Harmless<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -113,6 +113,9 @@ typedef uint32_t op_listener_status;
  * level, or "0" for none at all; output: nothing. A library that does not keep the answers of
  * `log_enabled` need not care. */
 #define OP_LISTENER_REQUEST_LOG_LEVEL 1u
+/* PANIC asks for a panic, by which a conformance check sees that panics stay inside. Of no use to C:
+ * answer it as unknown. */
+#define OP_LISTENER_REQUEST_PANIC 2u
 
 /* Text that is lent. */
 struct op_listener_text {

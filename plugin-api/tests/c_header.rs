@@ -134,6 +134,7 @@ fn numbers() -> String {
     line("level", &level::TRACE);
     line("sign", &service::SIGN);
     line("log level", &request::LOG_LEVEL);
+    line("request to panic", &request::PANIC);
     out
 }
 

@@ -37,6 +37,8 @@ pub enum Library {
     Aborting,
     /// No plugin at all.
     Support,
+    /// Does the one thing wrong that the environment variable `MISCHIEF` says; id `mischief`.
+    Mischief,
 }
 
 impl Library {
@@ -49,6 +51,7 @@ impl Library {
             Self::NewerMinor => "op_listener_newer_minor",
             Self::Aborting => "op_listener_aborting",
             Self::Support => "op_listener_support",
+            Self::Mischief => "op_listener_mischief",
         }
     }
 

@@ -80,6 +80,11 @@ const GROWTH: &[Edit] = &[
         "            invoke,\n            new: 73,\n        });",
     ),
     (
+        "host/src/ffi/witness.rs",
+        "            invoke,\n        });",
+        "            invoke,\n            new: 74,\n        });",
+    ),
+    (
         "host/src/library/load.rs",
         "    matches_metadata(plugin, metadata)?;\n",
         "    matches_metadata(plugin, metadata)?;\n    tracing::info!(target: \"MAIN\", \"new in the library: {:?}, in its listeners: {:?}\", plugin.new(), plugin.listeners().iter().map(|listener| listener.new()).collect::<Vec<_>>());\n",

@@ -29,7 +29,7 @@ pub use error::{ConfigError, ConfigErrors, Problem};
 pub use listener::{ListenerConfig, is_instance_name};
 pub use log_filter::LogFilter;
 pub use place::Place;
-pub use read::MAX_FILE;
+pub use read::{MAX_FILE, read_listener_settings};
 pub use settings::{
     Config, DispatchConfig, FlowConfig, IntakeConfig, LogConfig, OnFailure, PluginsConfig,
     ProbeConfig, SigningConfig,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::error::{ConfigError, ConfigErrors, Problem};
+use super::json;
 use super::keys::{DISPATCH, FLOW, INTAKE, LOG, PLUGINS, SIGNING, TOP};
 use super::listener;
 use super::log_filter::LogFilter;
@@ -30,16 +31,10 @@ impl Config {
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ConfigErrors> {
         let path = path.as_ref();
         let name = path.to_string_lossy();
-        let bytes = read_file(path, &name)?;
-        let text = std::str::from_utf8(&bytes).map_err(|error| {
-            let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-            let (line, column) = position(&valid);
-            let help = "save it as UTF-8".to_owned();
-            ConfigError::in_file(&name, Problem::NotUtf8 { line, column }, Some(help))
-        })?;
+        let text = read_text(path, &name)?;
         let whole = absolute(path).unwrap_or_else(|_| path.to_owned());
         let base_dir = whole.parent().unwrap_or(Path::new(""));
-        Self::from_str(text, &name, base_dir)
+        Self::from_str(&text, &name, base_dir)
     }
 
     /// Reads a configuration that is already in memory. Errors call it `name`; relative paths in it
@@ -49,29 +44,67 @@ impl Config {
     ///
     /// All that is wrong with it.
     pub fn from_str(text: &str, name: &str, base_dir: &Path) -> Result<Self, ConfigErrors> {
-        // A byte order mark is not part of the first line.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut source = Source::new(name, text);
-        let mut syntax = Syntax::check(&mut source);
-        let mut errors = std::mem::take(&mut syntax.errors);
-        let is_toml = errors.is_empty();
-        let (table, _) = DeTable::parse_recoverable(syntax.mended.as_deref().unwrap_or(text));
-        let walk = Walk::new(base_dir);
-        let config = read_top(&walk, &source, base_dir, table.get_ref());
-        for fault in walk.into_faults() {
-            // What seems to be missing may stand where the file could not be understood.
-            let missing = matches!(fault.problem, Problem::Missing { .. });
-            if (is_toml || !missing) && syntax.trusts(&source, &fault.span) {
-                let place = source.place(fault.span);
-                errors.push(ConfigError::at(place, fault.problem, fault.help));
-            }
-        }
-        if errors.is_empty() {
-            Ok(config)
-        } else {
-            Err(ConfigErrors::new(errors))
+        parse(text, name, base_dir, |walk, source, table| {
+            Some(read_top(walk, source, base_dir, table))
+        })
+    }
+}
+
+/// Reads a file that holds one listener's own settings: what a configuration file has in the
+/// table `[listener.config]`.
+///
+/// # Errors
+///
+/// The file cannot be read, or all that is wrong with it.
+pub fn read_listener_settings(
+    path: impl AsRef<Path>,
+) -> Result<serde_json::Map<String, serde_json::Value>, ConfigErrors> {
+    let path = path.as_ref();
+    let name = path.to_string_lossy();
+    let text = read_text(path, &name)?;
+    parse(&text, &name, Path::new(""), |walk, _, table| {
+        json::settings(walk, table)
+    })
+}
+
+/// Reads TOML, and all that is wrong with it. `read` reports the reason where it has no result.
+fn parse<T>(
+    text: &str,
+    name: &str,
+    base_dir: &Path,
+    read: impl FnOnce(&Walk<'_>, &Source<'_>, &DeTable<'_>) -> Option<T>,
+) -> Result<T, ConfigErrors> {
+    // A byte order mark is not part of the first line.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut source = Source::new(name, text);
+    let mut syntax = Syntax::check(&mut source);
+    let mut errors = std::mem::take(&mut syntax.errors);
+    let is_toml = errors.is_empty();
+    let (table, _) = DeTable::parse_recoverable(syntax.mended.as_deref().unwrap_or(text));
+    let walk = Walk::new(base_dir);
+    let result = read(&walk, &source, table.get_ref());
+    for fault in walk.into_faults() {
+        // What seems to be missing may stand where the file could not be understood.
+        let missing = matches!(fault.problem, Problem::Missing { .. });
+        if (is_toml || !missing) && syntax.trusts(&source, &fault.span) {
+            let place = source.place(fault.span);
+            errors.push(ConfigError::at(place, fault.problem, fault.help));
         }
     }
+    match result {
+        Some(result) if errors.is_empty() => Ok(result),
+        _ => Err(ConfigErrors::new(errors)),
+    }
+}
+
+fn read_text(path: &Path, name: &str) -> Result<String, ConfigError> {
+    String::from_utf8(read_file(path, name)?).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let valid = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
+        let (line, column) = position(&valid);
+        let help = "save it as UTF-8".to_owned();
+        ConfigError::in_file(name, Problem::NotUtf8 { line, column }, Some(help))
+    })
 }
 
 fn read_file(path: &Path, name: &str) -> Result<Vec<u8>, ConfigError> {

@@ -4,7 +4,9 @@
 
 mod calls;
 mod instance;
+pub(crate) mod raw;
 mod services;
+pub(crate) mod witness;
 
 pub(crate) use calls::{Failure, FailureKind};
 pub(crate) use calls::{event_for_listeners, set_log_level, start};

@@ -174,10 +174,7 @@ unsafe extern "C" fn invoke(
     let answered = panic::catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: as in `log`.
         let side = unsafe { HostSide::from_context(context) };
-        match service {
-            service::SIGN => side.sign(input),
-            _ => (Status::UNSUPPORTED, String::new()),
-        }
+        side.serve(service, input)
     }));
     let (status, text) = answered.unwrap_or_else(|_| {
         (
@@ -197,6 +194,14 @@ struct SignRequest<'a> {
 }
 
 impl HostSide {
+    /// Answers a call of the service of that number.
+    pub(super) fn serve(&self, service: u32, input: Text<'_>) -> (Status, String) {
+        match service {
+            service::SIGN => self.sign(input),
+            _ => (Status::UNSUPPORTED, String::new()),
+        }
+    }
+
     fn sign(&self, input: Text<'_>) -> (Status, String) {
         if self.closed.load(Ordering::Acquire) {
             return (Status::CLOSED, String::new());

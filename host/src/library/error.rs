@@ -102,6 +102,10 @@ impl LoadError {
     pub fn reason(&self) -> &Reason {
         &self.reason
     }
+
+    pub(crate) fn into_reason(self) -> Reason {
+        self.reason
+    }
 }
 
 impl fmt::Display for LoadError {

@@ -17,6 +17,10 @@ pub mod request {
     /// The most verbose level that the host keeps has changed. Input: one digit, a number of
     /// [`level`](crate::level), or `0` for none at all. Output: nothing.
     pub const LOG_LEVEL: u32 = 1;
+    /// Panic, on purpose, inside the guard that stands around each call of a listener. No host
+    /// asks for it; a conformance check does, to see that the guard holds in the library as it was
+    /// built. Input: nothing. Answered with [`Status::PANIC`](crate::Status::PANIC).
+    pub const PANIC: u32 = 2;
 }
 
 /// How a call ended.

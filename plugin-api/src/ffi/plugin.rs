@@ -48,6 +48,7 @@ unsafe extern "C" fn invoke(request: u32, input: Text<'_>, output: &mut Buffer) 
     let status = guarded(output, || {
         match request {
             request::LOG_LEVEL => log::set_level(input.bytes()),
+            request::PANIC => panic!("asked to"),
             _ => known = false,
         }
         Ok(())

@@ -114,5 +114,6 @@ int main(void)
     NUMBER("level", OP_LISTENER_LEVEL_TRACE);
     NUMBER("sign", OP_LISTENER_SERVICE_SIGN);
     NUMBER("log level", OP_LISTENER_REQUEST_LOG_LEVEL);
+    NUMBER("request to panic", OP_LISTENER_REQUEST_PANIC);
     return 0;
 }

@@ -13,7 +13,7 @@ pub(crate) enum Exit {
     EventsRefused = 1,
     /// Wrong usage or configuration.
     Usage = 2,
-    /// A listener could not be loaded, and the policy says abort.
+    /// A listener could not be loaded, and the policy says abort; or one does not conform.
     ListenerRefused = 3,
     /// Something failed inside, or in the system below.
     Internal = 4,

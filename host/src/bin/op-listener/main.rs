@@ -1,6 +1,7 @@
 //! The `op-listener` command. A file per subcommand; this one reads the command line and turns
 //! outcomes into exit codes.
 
+mod check;
 mod config;
 mod exit;
 mod interrupt;
@@ -24,7 +25,7 @@ use op_listener_host::probe::run_process;
 #[command(
     after_help = "Results go to standard output, logs to standard error.\n\
     Exit codes: 0 all well; 1 some events were refused; 2 wrong usage or configuration; \
-    3 a listener could not be loaded and the policy says abort; 4 internal."
+    3 a listener could not be loaded and the policy says abort, or does not conform; 4 internal."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -46,6 +47,11 @@ enum Command {
     /// What `probe` runs in that process.
     #[command(name = "probe-process", hide = true)]
     ProbeProcess { request: String },
+    /// Say whether plugins conform: each check in a process of its own
+    Check(check::Arguments),
+    /// Make one check, for `check`
+    #[command(name = check::ONE, hide = true)]
+    CheckOne(check::One),
     /// Make a signing key, or print the public JWK set of one
     #[command(subcommand)]
     Keys(keys::Command),
@@ -73,6 +79,8 @@ fn main() -> ExitCode {
         Command::Pin(arguments) => pin::pin(arguments).into(),
         Command::Probe(arguments) => probe::probe(&arguments).into(),
         Command::ProbeProcess { request } => run_process(&request).into(),
+        Command::Check(arguments) => check::check(arguments).into(),
+        Command::CheckOne(arguments) => check::one(&arguments).into(),
         Command::Keys(command) => keys::keys(command).into(),
         Command::Config(command) => config::config(command).into(),
     });

@@ -1,0 +1,39 @@
+//! The plugins that come with the host.
+
+use crate::build::AUDIT_LOG;
+use crate::run::Run;
+
+#[test]
+fn the_audit_log_conforms() {
+    let report = Run::of(&AUDIT_LOG).report();
+    for told in report.checks() {
+        eprintln!("{:<8} {}: {}", told.status, told.name, told.message);
+    }
+    assert_eq!(report.code, 0, "{:#}", report.json);
+    assert_eq!(report.json["conforms"], true);
+    assert!(report.checks().len() >= 25);
+    assert_eq!(report.named("skipped"), ["init-missing-values"]);
+    // The tests build it with debug information and without an author; and one process's log is
+    // not opened twice, so a second library waits for the first one's end.
+    let known = ["vendor", "debug-info", "loads-twice"];
+    for warned in report.named("warning") {
+        assert!(known.contains(&&*warned), "{:?}", report.check(&warned));
+    }
+}
+
+#[test]
+fn the_audit_log_conforms_as_an_operator_configures_it() {
+    let settings = "path = \"audit.ndjson\"\nformat = \"cloudevents\"\nfsync = \"interval\"\n\
+                    fsync_interval = \"1s\"\nset = true\nclaims = [\"sub\", \"iat\"]\n\
+                    keep = 3\n[rotate]\nmax_size = \"1MiB\"\n";
+    // It signs each event, which takes long in a build for tests.
+    let run = Run::of(&AUDIT_LOG)
+        .configured(settings)
+        .with(&["--timeout", "20"]);
+    let report = run.report();
+    for told in report.checks() {
+        eprintln!("{:<8} {}: {}", told.status, told.name, told.message);
+    }
+    assert_eq!(report.code, 0, "{:#}", report.json);
+    assert_eq!(report.named("skipped"), [""; 0]);
+}
