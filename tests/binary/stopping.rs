@@ -81,11 +81,9 @@ fn whole_lines_that_were_read_before_a_signal_are_dispatched() {
         "#,
     );
     let mut running = setup.start();
-    let lines: String = (0..40)
-        .map(|n| format!("{}\n", id_token(&format!("e{n}"))))
-        .collect();
+    let lines: Vec<String> = (0..40).map(|n| id_token(&format!("e{n}"))).collect();
     // One write that the pipe takes as a whole, and the host reads as a whole.
-    running.send(&lines);
+    running.send(&(lines.join("\n") + "\n"));
     running.wait_for("event=e0");
     let pid = Pid::from_raw(running.id().cast_signed()).unwrap();
     kill_process(pid, Signal::TERM).unwrap();
