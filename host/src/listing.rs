@@ -220,10 +220,19 @@ impl Listed {
 /// Text from a file that nobody vouches for, made harmless for a terminal.
 struct Harmless<'a>(&'a str);
 
+/// Whether a character shows what follows in another order, so that one name looks like another
+/// (Unicode Standard Annex 9, section 2).
+fn turns_text(character: char) -> bool {
+    matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
+}
+
 impl fmt::Display for Harmless<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for character in self.0.chars() {
-            if may_end_a_line(character) {
+            if may_end_a_line(character) || turns_text(character) {
                 write!(f, "{}", character.escape_default())?;
             } else {
                 fmt::Write::write_char(f, character)?;
