@@ -22,15 +22,18 @@ pub(crate) fn shipped() -> &'static [u8] {
     })
 }
 
-/// Gives a copy of the library a plugin id of its own, as long as the real one, where the metadata
-/// still says it.
+/// Gives a copy of the library a plugin id of its own, as long as the real one.
 pub(crate) fn with_id(bytes: &mut [u8], number: usize) {
+    // Looked for once: it takes a while in a megabyte.
+    static AT: OnceLock<usize> = OnceLock::new();
+
     let told = b"\"id\":\"audit-log\"";
-    let at = bytes.windows(told.len()).position(|window| window == told);
-    if let Some(at) = at {
-        let id = format!("\"id\":\"v{number:08}\"");
-        bytes[at..at + told.len()].copy_from_slice(id.as_bytes());
-    }
+    let at = *AT.get_or_init(|| {
+        let mut windows = shipped().windows(told.len());
+        windows.position(|window| window == told).unwrap()
+    });
+    let id = format!("\"id\":\"v{number:08}\"");
+    bytes[at..at + told.len()].copy_from_slice(id.as_bytes());
 }
 
 /// A directory with the puppet, which must work whatever lies beside it, and which writes down its
