@@ -1,4 +1,4 @@
-//! Numbers that look random and are the same in every run: SplitMix64 (Steele, Lea, Flood: "Fast
+//! Numbers that look random and are the same in every run: `SplitMix64` (Steele, Lea, Flood: "Fast
 //! splittable pseudorandom number generators", 2014).
 
 pub(crate) struct Random(u64);
