@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::library::{
     DiscoverError, Judge, Metadata, PanicStrategy, Reason, Sealed, Trust, TrustError, Verdict,
-    discover, read_metadata, servable,
+    discover, metadata_of, read_metadata, servable,
 };
 use crate::log::may_end_a_line;
 
@@ -128,10 +128,19 @@ fn look_at(file: &Path, judge: &Judge) -> Listed {
         listed.signed_by = Some(key.to_string());
         listed.signed_comment = Some(comment.clone());
     }
-    let judged = read_metadata(&sealed).and_then(|metadata| {
-        listed.tell(&metadata);
-        servable(&sealed, &metadata)
-    });
+    let judged = match read_metadata(sealed.bytes()) {
+        Ok(metadata) => {
+            listed.tell(&metadata);
+            servable(sealed.bytes(), &metadata)
+        }
+        Err(reason) => {
+            // What it is says more than that it is another machine's.
+            if let Ok(metadata) = metadata_of(sealed.bytes()) {
+                listed.tell(&metadata);
+            }
+            Err(reason)
+        }
+    };
     match (judged, verdict) {
         (Err(reason), _) => listed.refused(&reason),
         (Ok(()), Err(distrust)) => listed.refused(&Reason::Untrusted(Box::new(distrust))),
@@ -211,10 +220,19 @@ impl Listed {
 /// Text from a file that nobody vouches for, made harmless for a terminal.
 pub(crate) struct Harmless<'a>(pub(crate) &'a str);
 
+/// Whether a character shows what follows in another order, so that one name looks like another
+/// (Unicode Standard Annex 9, section 2).
+fn turns_text(character: char) -> bool {
+    matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
+}
+
 impl fmt::Display for Harmless<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for character in self.0.chars() {
-            if may_end_a_line(character) {
+            if may_end_a_line(character) || turns_text(character) {
                 write!(f, "{}", character.escape_default())?;
             } else {
                 fmt::Write::write_char(f, character)?;

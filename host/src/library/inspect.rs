@@ -39,19 +39,37 @@ const MOST_METADATA: u64 = 64 << 10;
 ///
 /// It is not; the error says in what.
 pub fn inspect(sealed: Sealed) -> Result<Inspected, LoadError> {
-    let inspected = read_metadata(&sealed).and_then(|metadata| {
-        servable(&sealed, &metadata)?;
-        Ok(metadata)
-    });
-    match inspected {
+    match inspect_bytes(sealed.bytes()) {
         Ok(metadata) => Ok(Inspected { sealed, metadata }),
         Err(reason) => Err(LoadError::new(sealed.file(), reason)),
     }
 }
 
-/// Reads the metadata of a library, whether this host could load it or not.
-pub(crate) fn read_metadata(sealed: &Sealed) -> Result<Metadata, Reason> {
-    let bytes = sealed.bytes();
+/// As [`inspect`], for tools that have a library's bytes in memory.
+///
+/// # Errors
+///
+/// This host would not load it; the error says why.
+pub fn inspect_bytes(bytes: &[u8]) -> Result<Metadata, Reason> {
+    let metadata = read_metadata(bytes)?;
+    servable(bytes, &metadata)?;
+    Ok(metadata)
+}
+
+/// What a library says of itself, for tools: also one of another machine, format or byte order, one
+/// that is damaged elsewhere, and one that this host does not serve.
+///
+/// # Errors
+///
+/// It is not in a format that is known (ELF, PE or Mach-O, but no universal binary), no plugin, or
+/// its metadata cannot be read.
+pub fn metadata_of(bytes: &[u8]) -> Result<Metadata, Reason> {
+    let object = object::File::parse(bytes).map_err(|error| Reason::Format(error.to_string()))?;
+    Metadata::parse(section_of(&object)?)
+}
+
+/// Reads the metadata of a library that the system's loader could load.
+pub(crate) fn read_metadata(bytes: &[u8]) -> Result<Metadata, Reason> {
     if bytes.is_empty() {
         return Err(Reason::Incomplete("it is empty".to_owned()));
     }
@@ -61,27 +79,32 @@ pub(crate) fn read_metadata(sealed: &Sealed) -> Result<Metadata, Reason> {
     let object = object::File::parse(bytes).map_err(|error| Reason::Format(error.to_string()))?;
     of_this_machine(&object)?;
     whole(&object, bytes)?;
+    let section = section_of(&object);
+    if object.format() == BinaryFormat::Elf && !matches!(section, Err(Reason::NotAPlugin)) {
+        elf::check(bytes)?;
+    }
+    Metadata::parse(section?)
+}
+
+/// The contents of the section with the metadata.
+fn section_of<'d>(object: &object::File<'d>) -> Result<&'d [u8], Reason> {
     let section = SECTIONS
         .iter()
         .find_map(|name| object.section_by_name(name))
         .ok_or(Reason::NotAPlugin)?;
-    if object.format() == BinaryFormat::Elf {
-        elf::check(bytes)?;
-    }
     if section.size() > MOST_METADATA {
         return Err(Reason::Metadata(format!(
             "it is {} bytes long, and {MOST_METADATA} are the most",
             section.size()
         )));
     }
-    let section = section
+    section
         .data()
-        .map_err(|error| Reason::Incomplete(format!("its metadata section: {error}")))?;
-    Metadata::parse(section)
+        .map_err(|error| Reason::Incomplete(format!("its metadata section: {error}")))
 }
 
 /// Whether this host serves such a plugin.
-pub(crate) fn servable(sealed: &Sealed, metadata: &Metadata) -> Result<(), Reason> {
+pub(crate) fn servable(bytes: &[u8], metadata: &Metadata) -> Result<(), Reason> {
     let (id, version) = (&metadata.id, &metadata.version);
     if !THIS_INTERFACE.serves(metadata.interface) {
         return Err(Reason::Interface {
@@ -96,7 +119,7 @@ pub(crate) fn servable(sealed: &Sealed, metadata: &Metadata) -> Result<(), Reaso
             version: version.clone(),
         });
     }
-    if has_table(sealed.bytes())? {
+    if has_table(bytes)? {
         Ok(())
     } else {
         Err(Reason::NoTable)

@@ -76,7 +76,11 @@ const LONGEST_ID: usize = 64;
 
 impl Metadata {
     /// Reads the contents of a metadata section: one JSON object, and then perhaps zero bytes.
-    pub(super) fn parse(section: &[u8]) -> Result<Self, Reason> {
+    ///
+    /// # Errors
+    ///
+    /// It is not that, or of a later format; or its id is none.
+    pub fn parse(section: &[u8]) -> Result<Self, Reason> {
         let end = section.iter().rposition(|byte| *byte != 0);
         let json = &section[..end.map_or(0, |end| end + 1)];
         let json: Json =

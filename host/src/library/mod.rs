@@ -28,7 +28,7 @@ mod version;
 pub use digest::Sha256;
 pub use discover::{DiscoverError, discover};
 pub use error::{LoadError, Reason};
-pub use inspect::{Inspected, inspect};
+pub use inspect::{Inspected, inspect, inspect_bytes, metadata_of};
 pub(crate) use inspect::{read_metadata, servable};
 pub use load::Loaded;
 pub(crate) use load::{load, load_from};
