@@ -48,7 +48,7 @@ impl Bench<'_> {
     }
 
     pub(super) fn metadata(&self) -> Result<Metadata, Outcome> {
-        read_metadata(&self.sealed()?).map_err(|reason| skipped(&reason))
+        read_metadata(self.sealed()?.bytes()).map_err(|reason| skipped(&reason))
     }
 
     pub(super) fn inspect(&self) -> Result<Inspected, Outcome> {

@@ -162,7 +162,7 @@ impl Checker {
 }
 
 fn describe(file: &Path, sealed: &Sealed) -> FileReport {
-    let metadata = read_metadata(sealed).ok();
+    let metadata = read_metadata(sealed.bytes()).ok();
     let (plugin, version) = metadata
         .map(|metadata| (metadata.id, metadata.version))
         .unzip();

@@ -12,7 +12,7 @@ use crate::library::{PanicStrategy, Reason, Sealed, THIS_INTERFACE, read_metadat
 pub(super) fn library_format(bench: &Bench<'_>) -> Verdict {
     let sealed = Sealed::read(&bench.job.file);
     let sealed = sealed.map_err(|error| Outcome::failed(error.reason().to_string()))?;
-    match read_metadata(&sealed) {
+    match read_metadata(sealed.bytes()) {
         Err(reason) if responsible(&reason) == Check::LibraryFormat => {
             Ok(Outcome::failed(reason.to_string()))
         }
@@ -21,7 +21,7 @@ pub(super) fn library_format(bench: &Bench<'_>) -> Verdict {
 }
 
 pub(super) fn metadata(bench: &Bench<'_>) -> Verdict {
-    match read_metadata(&bench.sealed()?) {
+    match read_metadata(bench.sealed()?.bytes()) {
         Ok(_) => Ok(Outcome::success()),
         Err(Reason::NotAPlugin) => Ok(Outcome::failed(
             "there is no metadata section, so no host takes it for a plugin: export its listeners with `export!`, or with OP_LISTENER_METADATA in C",
@@ -35,7 +35,7 @@ pub(super) fn metadata(bench: &Bench<'_>) -> Verdict {
 
 pub(super) fn interface_minimum(bench: &Bench<'_>) -> Verdict {
     let metadata = bench.metadata()?;
-    match servable(&bench.sealed()?, &metadata) {
+    match servable(bench.sealed()?.bytes(), &metadata) {
         Err(reason @ Reason::Interface { .. }) => Ok(Outcome::failed(reason.to_string())),
         _ => Ok(Outcome::note(format!(
             "it needs {}, this host has {THIS_INTERFACE}",
