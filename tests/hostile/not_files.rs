@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_secs(20);
 const MOST_MEMORY: u64 = 64 << 10;
 
 #[test]
-fn whatever_is_no_regular_file_is_passed_over_without_waiting() {
+fn whatever_is_no_regular_file_is_passed_over_without_waiting_and_lost_links_are_told_of() {
     let setup = with_good_listener("");
     let named = |name: &str| setup.plugins().join(name);
     fs::create_dir(named("dir.so")).unwrap();
@@ -36,9 +36,18 @@ fn whatever_is_no_regular_file_is_passed_over_without_waiting() {
         symlink(target, named(name)).unwrap();
     }
     let all = listed(&setup, MOST_MEMORY);
-    assert_eq!(all.len(), 1, "{all:?}");
+    // A link that leads nowhere stands for a plugin that should be there.
+    let names: Vec<_> = all.iter().map(|file| file["file"].as_str()).collect();
+    assert_eq!(
+        names,
+        [Some("cycle.so"), Some("dangling.so"), Some("libpuppet.so")]
+    );
     let run = survived(&setup, MOST_MEMORY, SOON);
-    assert!(!run.log.contains("[OPL0102]"), "{}", run.log);
+    let refused = run.log.lines().filter(|line| line.contains("[OPL0102]"));
+    let refused: Vec<_> = refused.collect();
+    assert_eq!(refused.len(), 2, "{}", run.log);
+    assert!(refused[0].contains("cycle.so"), "{}", run.log);
+    assert!(refused[1].contains("dangling.so"), "{}", run.log);
     assert!(run.took < SOON);
 }
 

@@ -84,7 +84,7 @@ impl Metadata {
         let end = section.iter().rposition(|byte| *byte != 0);
         let json = &section[..end.map_or(0, |end| end + 1)];
         let json: Json =
-            serde_json::from_slice(json).map_err(|error| Reason::Metadata(error.to_string()))?;
+            serde_json::from_slice(json).map_err(|error| Reason::Metadata(in_a_line(&error)))?;
         if json.op_listener != 1 {
             return Err(Reason::Metadata(format!(
                 "it has format {}, and this host knows format 1",
@@ -121,10 +121,36 @@ impl Metadata {
     }
 }
 
+/// What is wrong with the JSON, in one line: the parser quotes the file.
+fn in_a_line(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let escaped = text.chars().map(|character| {
+        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+            character.escape_default().to_string()
+        } else {
+            character.to_string()
+        }
+    });
+    escaped.collect()
+}
+
 fn is_id(id: &str) -> bool {
     id.len() <= LONGEST_ID
         && id.starts_with(|first: char| first.is_ascii_alphanumeric())
         && id
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_says_stays_on_the_line_that_quotes_it() {
+        let odd = r#"{"op_listener":1,"id":"a","version":"1","interface":"1.0","panic":"x\n[OP0211] y","listeners":[]}"#;
+        let reason = Metadata::parse(odd.as_bytes()).unwrap_err().to_string();
+        assert!(reason.contains(r"x\n[OP0211] y"), "{reason}");
+        assert!(!reason.contains('\n'), "{reason}");
+    }
 }
