@@ -37,9 +37,9 @@ fn whatever_is_no_regular_file_is_passed_over_without_waiting_and_lost_links_are
     }
     let all = listed(&setup, MOST_MEMORY);
     // A link that leads nowhere stands for a plugin that should be there.
-    let names: Vec<_> = all.iter().map(|file| file["file"].as_str()).collect();
+    let found: Vec<_> = all.iter().map(|file| file["file"].as_str()).collect();
     assert_eq!(
-        names,
+        found,
         [Some("cycle.so"), Some("dangling.so"), Some("libpuppet.so")]
     );
     let run = survived(&setup, MOST_MEMORY, SOON);
