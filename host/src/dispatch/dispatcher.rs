@@ -112,7 +112,7 @@ fn walk(listeners: &[Arc<Registered>], event: &AtHand<'_>) -> Dispatched {
     for listener in listeners {
         if listener.wants(event) {
             let outcome = listener.call(&mut round, event);
-            let well = listener.ended(event, &outcome);
+            let well = listener.ended(event, outcome);
             dispatched.calls += 1;
             dispatched.failures += u32::from(!well);
         }
@@ -130,7 +130,7 @@ fn walk_measuring(listeners: &[Arc<Registered>], event: &AtHand<'_>) -> Dispatch
             let outcome = listener.call(&mut round, event);
             let end = Instant::now();
             let within = listener.took(event, begin, end);
-            let well = listener.ended(event, &outcome);
+            let well = listener.ended(event, outcome);
             // What the host has logged meanwhile is not the next listener's time.
             begin = if within && well { end } else { Instant::now() };
             dispatched.calls += 1;

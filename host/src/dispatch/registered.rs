@@ -113,8 +113,13 @@ impl Registered {
     }
 
     /// Notes how a call ended, and says whether it did well.
-    #[inline]
-    pub(super) fn ended(&self, event: &AtHand<'_>, outcome: &Result<(), Failure>) -> bool {
+    // Taken by value and inlined, so that a call that went well leaves nothing in memory.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "measured: half of what a listener costs"
+    )]
+    pub(super) fn ended(&self, event: &AtHand<'_>, outcome: Result<(), Failure>) -> bool {
         match outcome {
             Ok(()) => {
                 if self.switch_off_after.is_some() {
@@ -123,7 +128,7 @@ impl Registered {
                 true
             }
             Err(failure) => {
-                self.failed(failure, event);
+                self.failed(&failure, event);
                 false
             }
         }
