@@ -28,10 +28,11 @@ pub(super) fn run(program: &Path, arguments: &[&str], job: &Job) -> io::Result<O
     let mut child = command.spawn()?;
     let in_time = wait(&mut child, job.limit);
     // Whatever the listener started is not to outlive the check.
-    platform::end_all(&child);
+    platform::kill_group(&child);
     // Fails where it has ended by itself.
     let _ = child.kill();
     let status = child.wait()?;
+    platform::wait_for_group(&child);
     if !in_time? {
         let limit = job.limit.as_secs_f64();
         let message =
@@ -102,8 +103,14 @@ mod platform {
     use std::io;
     use std::os::unix::process::{CommandExt, ExitStatusExt};
     use std::process::{Child, Command, ExitStatus};
+    use std::time::{Duration, Instant};
 
-    use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+    use rustix::process::{
+        Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid,
+    };
+
+    /// What was killed is gone in less, unless nobody reaps it.
+    const PATIENCE: Duration = Duration::from_secs(2);
 
     /// A process group of its own, so that what the process starts can be found again.
     pub(super) fn apart(command: &mut Command) {
@@ -115,9 +122,17 @@ mod platform {
         Ok(waitid(WaitId::Pid(number(child)), options)?.is_some())
     }
 
-    pub(super) fn end_all(child: &Child) {
+    pub(super) fn kill_group(child: &Child) {
         // Fails where nobody is left.
         let _ = kill_process_group(number(child), Signal::KILL);
+    }
+
+    /// Waits until all that was killed has ended: a signal is sent long before it is acted on.
+    pub(super) fn wait_for_group(child: &Child) {
+        let deadline = Instant::now() + PATIENCE;
+        while test_kill_process_group(number(child)).is_ok() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn number(child: &Child) -> Pid {
@@ -143,7 +158,9 @@ mod platform {
     }
 
     /// The process itself is ended by its handle; what it started is not found here.
-    pub(super) fn end_all(_: &Child) {}
+    pub(super) fn kill_group(_: &Child) {}
+
+    pub(super) fn wait_for_group(_: &Child) {}
 
     /// Exceptions show in the exit code.
     pub(super) fn signal(_: ExitStatus) -> Option<String> {
