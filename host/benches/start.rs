@@ -1,8 +1,12 @@
 //! What starting costs: a host with 1, 10 and 100 plugins, each a file of its own, beside a bare
-//! `dlopen` of the same files, in one run. The signing key and the log are the same for all.
+//! `dlopen` of the same files, in one run. The signing key and the log are the same for all. Once
+//! with the probe switched off, once with plugins that were probed before, and apart from both what
+//! the first probe takes.
 //!
 //! Every plugin is the one of the dispatch benchmark with another id and class written over its
-//! own, so each is another library to the system's loader.
+//! own, so each is another library to the system's loader. What happens in this process is told in
+//! processor time, which other processes change little; probes, which are processes of their own,
+//! in time that passes.
 
 #![allow(unsafe_code, reason = "the limit is a bare dlopen")]
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
@@ -66,19 +70,40 @@ fn replace(bytes: &mut [u8], old: &[u8], new: &[u8]) {
     }
 }
 
-/// The process's memory that is not shared with files on disk, in bytes.
-fn memory() -> f64 {
+/// Memory of this process by the names of proc(5), together, in bytes.
+fn memory(names: &[&str]) -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = |name: &str| -> f64 {
+    let kilobytes = |name: &&str| -> f64 {
         let line = status.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     };
-    (line("RssAnon:") + line("RssShmem:")) * 1024.0
+    names.iter().map(kilobytes).sum::<f64>() * 1024.0
+}
+
+/// What is not shared with files on disk.
+const OWN: [&str; 2] = ["RssAnon:", "RssShmem:"];
+
+/// The processor time of this process.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap()
 }
 
 fn median(mut times: Vec<Duration>) -> f64 {
     times.sort();
     times[times.len() / 2].as_secs_f64() * 1e3
+}
+
+/// What was measured with one number of plugins, turn by turn.
+#[derive(Default)]
+struct Measured {
+    bare: Vec<Duration>,
+    unprobed: Vec<Duration>,
+    probed: Vec<Duration>,
+    first_probe: Vec<Duration>,
+    /// Memory, in sizes of the files.
+    grown: Vec<f64>,
+    peak: Vec<f64>,
 }
 
 fn main() {
@@ -91,41 +116,81 @@ fn main() {
         .unwrap();
     println!("plugin of {} bytes; medians of {TURNS} turns", plugin.len());
     for count in COUNTS {
-        let (mut bare, mut hosted, mut grown) = (Vec::new(), Vec::new(), Vec::new());
+        let mut measured = Measured::default();
         for turn in 0..TURNS {
             let dir = folder.path().join(format!("{count}-{turn}"));
-            // A bare dlopen and the host each get files that the process has not seen.
-            let files = copies(&plugin, &dir.join("bare"), count);
-            let start = Instant::now();
-            for file in &files {
-                // SAFETY: the library was built from the source beside this benchmark.
-                std::mem::forget(unsafe { Library::new(file) }.unwrap());
-            }
-            bare.push(start.elapsed());
-
-            copies(&plugin, &dir.join("host"), count);
-            let mut config = op_listener_host::config::Config::default();
-            config.signing.keys = Some(keys.clone());
-            config.signing.algorithm = Algorithm::EdDsa;
-            config.plugins.dir = dir.join("host");
-            let before = memory();
-            let start = Instant::now();
-            let host = Host::builder().config(config).build().unwrap();
-            hosted.push(start.elapsed());
-            grown.push((memory() - before) / (count * plugin.len()) as f64);
-            let classes: HashSet<String> = host
-                .listeners()
-                .into_iter()
-                .map(|listener| listener.class)
-                .collect();
-            assert_eq!(classes.len(), count, "each library is itself");
+            measured.turn(&plugin, &dir, &keys, count);
         }
-        grown.sort_by(f64::total_cmp);
-        let (bare, hosted) = (median(bare), median(hosted));
-        let above = (hosted - bare) / count as f64;
+        measured.print(count);
+    }
+}
+
+impl Measured {
+    fn turn(&mut self, plugin: &[u8], dir: &Path, keys: &Path, count: usize) {
+        // A bare dlopen and each host get files that the process has not seen.
+        let files = copies(plugin, &dir.join("bare"), count);
+        let start = processor_time();
+        for file in &files {
+            // SAFETY: the library was built from the source beside this benchmark.
+            std::mem::forget(unsafe { Library::new(file) }.unwrap());
+        }
+        self.bare.push(processor_time() - start);
+
+        let all = (count * plugin.len()) as f64;
+        let (before, resident) = (memory(&OWN), memory(&["VmRSS:"]));
+        // Forgets the peak so far.
+        fs::write("/proc/self/clear_refs", "5").unwrap();
+        copies(plugin, &dir.join("unprobed"), count);
+        self.unprobed
+            .push(host(dir, "unprobed", keys, count, false));
+        self.grown.push((memory(&OWN) - before) / all);
+        self.peak.push((memory(&["VmHWM:"]) - resident) / all);
+
+        copies(plugin, &dir.join("probed"), count);
+        let start = Instant::now();
+        host(dir, "probed", keys, count, true);
+        self.first_probe.push(start.elapsed());
+        // The same bytes, which it knows by now.
+        self.probed.push(host(dir, "probed", keys, count, true));
+    }
+
+    fn print(self, count: usize) {
+        let each = |times| median(times) / count as f64;
+        let ratio = |mut ratios: Vec<f64>| {
+            ratios.sort_by(f64::total_cmp);
+            ratios[ratios.len() / 2]
+        };
+        let bare = each(self.bare);
         println!(
-            "{count:>3} plugins: dlopen {bare:.2} ms, host {hosted:.2} ms: {above:.3} ms a plugin above dlopen; memory {:.2} x the file",
-            grown[grown.len() / 2]
+            "{count:>3} plugins, each: dlopen {bare:.3} ms; above it: unprobed {:.3} ms, probed before {:.3} ms; the first probe {:.1} ms; memory {:.2} x the file, at the peak {:.2} x",
+            each(self.unprobed) - bare,
+            each(self.probed) - bare,
+            each(self.first_probe),
+            ratio(self.grown),
+            ratio(self.peak),
         );
     }
+}
+
+/// Builds a host and says what processor time that took.
+fn host(dir: &Path, plugins: &str, keys: &Path, count: usize, probe: bool) -> Duration {
+    let mut config = op_listener_host::config::Config::default();
+    config.data_dir = dir.join("data");
+    config.signing.keys = Some(keys.to_owned());
+    config.signing.algorithm = Algorithm::EdDsa;
+    config.plugins.dir = dir.join(plugins);
+    let mut builder = Host::builder().config(config);
+    if probe {
+        builder = builder.prober(env!("CARGO_BIN_EXE_op-listener"));
+    }
+    let start = processor_time();
+    let host = builder.build().unwrap();
+    let took = processor_time() - start;
+    let classes: HashSet<String> = host
+        .listeners()
+        .into_iter()
+        .map(|listener| listener.class)
+        .collect();
+    assert_eq!(classes.len(), count, "each library is itself");
+    took
 }

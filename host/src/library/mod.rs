@@ -13,6 +13,7 @@
 //!
 //! Making instances of the listeners is left to the registrar.
 
+mod bytes;
 mod digest;
 mod discover;
 mod elf;

@@ -3,12 +3,14 @@
 //!
 //! What is to be thought of those permissions is left to [`super::trust`].
 
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
+
+use super::bytes::Bytes;
 
 /// A file as it was when it was read.
 pub(super) struct Contents {
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Bytes,
     /// An error where it could not be told: that is for whoever asks.
     pub(super) access: io::Result<Access>,
 }
@@ -65,12 +67,7 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Contents, ReadError> {
     if metadata.len() > limit {
         return Err(ReadError::TooLong(metadata.len()));
     }
-    let expected = usize::try_from(metadata.len()).unwrap_or(0);
-    let mut bytes = Vec::with_capacity(expected + 1);
-    // The file may grow while it is read.
-    (&opened.file)
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)?;
+    let bytes = Bytes::read(&opened.file, metadata.len(), limit)?;
     let length = bytes.len() as u64;
     if length > limit {
         return Err(ReadError::TooLong(length));

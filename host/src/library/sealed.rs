@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use super::bytes::Bytes;
 use super::read::{Access, ReadError, read};
 use super::{LoadError, Reason, Sha256};
 
@@ -20,7 +21,7 @@ const LARGEST: u64 = 512 << 20;
 /// open: a directory may hold more files than a process may have open.
 pub struct Sealed {
     file: PathBuf,
-    bytes: Vec<u8>,
+    bytes: Bytes,
     access: io::Result<Access>,
     sha256: OnceLock<Sha256>,
 }

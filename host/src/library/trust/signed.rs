@@ -38,7 +38,9 @@ fn beside(file: &Path) -> PathBuf {
 fn read_signature(file: &Path) -> Result<String, Distrust> {
     let none = |why| Distrust::NotASignature(file.to_owned(), why);
     match read(file, LONGEST) {
-        Ok(contents) => String::from_utf8(contents.bytes).map_err(|_| none("it is not UTF-8")),
+        Ok(contents) => {
+            String::from_utf8(contents.bytes.to_vec()).map_err(|_| none("it is not UTF-8"))
+        }
         Err(ReadError::NotAFile) => Err(none("it is no regular file")),
         Err(ReadError::TooLong(_)) => Err(none("it is too long")),
         Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
