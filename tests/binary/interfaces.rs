@@ -7,7 +7,8 @@ use std::process::Command;
 
 use op_listener_tests::{
     Changed, Library, LogLine, Setup, access_token, cargo, copy_into, host_binary, id_token,
-    later_interface, listener_of_interface_1_0, parse_lines, repository, start, subject, work_dir,
+    later_interface, listener_of_interface_1_0, parse_lines, repository, shuffled, start, subject,
+    work_dir,
 };
 
 /// Runs that host with that listener on one event of each kind, and gives its log.
@@ -198,4 +199,48 @@ fn a_crate_outside_of_every_workspace_builds_and_works() {
     );
     let counts = setup.path().join("op-listener-data/outsider/counts.txt");
     assert_eq!(fs::read_to_string(counts).unwrap(), "000123 2\nother 1\n");
+}
+
+#[test]
+fn events_arrive_whole_where_the_compiler_laid_out_host_and_listener_differently() {
+    let shuffled = shuffled();
+    let recording = repository().join("tests/recording/events.ndjson");
+    let tests = [
+        (host_binary(), &Library::Puppet.file()),
+        (&*shuffled.host, &shuffled.listener),
+    ];
+    let seen = tests.map(|(host, listener)| {
+        let plugin = if host == host_binary() {
+            "puppet"
+        } else {
+            "puppet-shuffled"
+        };
+        let mut setup = Setup::new().config(&format!(
+            "[[listener]]\nplugin = \"{plugin}\"\nname = \"it\"\n\
+             [listener.config]\nrecord = \"record.ndjson\"\n"
+        ));
+        setup.add("puppet", listener);
+        let mut running = start(
+            Command::new(host)
+                .args(["run", "--config", "op-listener.toml", "--events"])
+                .arg(&recording)
+                .current_dir(setup.path())
+                // glibc ends the process where memory is freed that is not what it was.
+                .env("LD_PRELOAD", "libc_malloc_debug.so.0")
+                .env("MALLOC_CHECK_", "3"),
+        );
+        running.send_last(b"");
+        let finished = running.finish();
+        assert_eq!(finished.code(), Some(0), "{}", finished.stderr);
+        assert!(!finished.stderr.contains("preload"), "{}", finished.stderr);
+        let record = setup.record("record.ndjson").into_iter();
+        record
+            .filter(|line| line["call"] == "event")
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(
+        seen[0].len(),
+        fs::read_to_string(recording).unwrap().lines().count()
+    );
+    assert_eq!(seen[0], seen[1]);
 }

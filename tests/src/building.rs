@@ -35,13 +35,24 @@ pub fn work_dir() -> PathBuf {
 /// Runs cargo in `dir` with a target directory, waiting for other test processes that do.
 /// No test can go on without what it builds, so it panics with all that cargo says.
 pub fn cargo(dir: &Path, target: &Path, arguments: &[&str]) {
+    cargo_with(dir, target, arguments, &[]);
+}
+
+/// As [`cargo`], with more in its environment.
+pub(crate) fn cargo_with(
+    dir: &Path,
+    target: &Path,
+    arguments: &[&str],
+    environment: &[(&str, &Path)],
+) {
     let lock = File::create(work_dir().join(".lock")).expect("the lock file can be made");
     lock.lock().expect("a file can be locked");
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command
         .args(arguments)
         .current_dir(dir)
-        .env("CARGO_TARGET_DIR", target);
+        .env("CARGO_TARGET_DIR", target)
+        .envs(environment.iter().copied());
     if target == work_dir() {
         // One profile for all, whatever a package says, so that they share their dependencies.
         command

@@ -1,6 +1,7 @@
 //! Hosts and listeners of other interface versions: the older one from the copy that is kept, the
 //! later one from the tree with each table grown by a field, and broken ones from the tree with a
-//! frozen type changed.
+//! frozen type changed. And a host and a listener of the tree to which the compiler has given other
+//! layouts wherever it may choose.
 
 #![allow(clippy::missing_panics_doc, reason = "a test that cannot build fails")]
 
@@ -9,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::building::{cargo, repository, target_dir, work_dir};
+use crate::building::{cargo, cargo_with, repository, target_dir, work_dir};
 
 /// A text of a source file, and what stands in its place. It occurs once.
 type Edit = (&'static str, &'static str, &'static str);
@@ -95,15 +96,17 @@ const GROWTH: &[Edit] = &[
         "name = \"op-listener\"\n",
         "name = \"op-listener-newer\"\n",
     ),
-    ("host/Cargo.toml", "default-run = \"op-listener\"\n", ""),
+    NO_DEFAULT_RUN,
 ];
+
+const NO_DEFAULT_RUN: Edit = ("host/Cargo.toml", "default-run = \"op-listener\"\n", "");
 
 /// The next minor version of the tree's interface.
 pub fn later_interface() -> &'static Newer {
     static BUILT: OnceLock<Newer> = OnceLock::new();
 
     BUILT.get_or_init(|| {
-        let dir = derive("newer", &["host"], GROWTH, true);
+        let dir = derive("newer", WITNESS, &["host"], GROWTH, true);
         let target = target_dir();
         let host = [
             "build",
@@ -121,6 +124,66 @@ pub fn later_interface() -> &'static Newer {
             listener: library("op_listener_witness_newer"),
         }
     })
+}
+
+/// A host and a listener whose types the compiler has laid out differently.
+#[derive(Debug)]
+pub struct Shuffled {
+    /// The host's binary.
+    pub host: PathBuf,
+    /// The puppet.
+    pub listener: PathBuf,
+}
+
+/// The tree's host and the puppet, in which the fields of all types without a fixed layout stand in
+/// an order of chance, in each of the two in another.
+pub fn shuffled() -> &'static Shuffled {
+    const EDITS: &[Edit] = &[
+        (
+            "host/Cargo.toml",
+            "name = \"op-listener\"\n",
+            "name = \"op-listener-shuffled\"\n",
+        ),
+        NO_DEFAULT_RUN,
+    ];
+    static BUILT: OnceLock<Shuffled> = OnceLock::new();
+
+    BUILT.get_or_init(|| {
+        let dir = derive("shuffled", PUPPET, &["host"], EDITS, false);
+        let target = target_dir();
+        let host = [
+            "build",
+            "-p",
+            "op-listener-host",
+            "--bin",
+            "op-listener-shuffled",
+        ];
+        build_shuffled(&dir, &target, &host, 11);
+        let listener = ["build", "-p", "op-listener-puppet-shuffled"];
+        build_shuffled(&dir, &work_dir(), &listener, 22);
+        Shuffled {
+            host: target.join(format!("debug/op-listener-shuffled{EXE_SUFFIX}")),
+            listener: library("op_listener_puppet_shuffled"),
+        }
+    })
+}
+
+/// Builds with a compiler that shuffles the fields of the workspace's own types. The option is
+/// unstable, so it is allowed for them alone, and everything else is what is built already.
+fn build_shuffled(dir: &Path, target: &Path, arguments: &[&str], seed: u32) {
+    let compiler = dir.join(format!("compiler-{seed}"));
+    let script = format!(
+        "#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec \"$@\" -Zrandomize-layout -Zlayout-seed={seed}\n"
+    );
+    write(&compiler, script.as_bytes());
+    #[cfg(unix)]
+    fs::set_permissions(
+        &compiler,
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .expect("a file of one's own can be made executable");
+    let environment = [("RUSTC_WORKSPACE_WRAPPER", &*compiler)];
+    cargo_with(dir, target, arguments, &environment);
 }
 
 /// A change that the interface must never see.
@@ -165,18 +228,45 @@ impl Changed {
                 )],
             ),
         };
-        let dir = derive(name, &[], edits, self == Self::Size);
+        let dir = derive(name, WITNESS, &[], edits, self == Self::Size);
         let package = format!("op-listener-witness-{name}");
         cargo(&dir, &work_dir(), &["build", "-p", &package]);
         library(&package.replace('-', "_"))
     }
 }
 
+/// A listener to be built in another workspace than its own.
+#[derive(Clone, Copy)]
+struct Listener {
+    folder: &'static str,
+    package: &'static str,
+    /// Lines of its manifest that say nothing there.
+    without: &'static [&'static str],
+}
+
+const WITNESS: Listener = Listener {
+    folder: "tests/interface-1.0/listener",
+    package: "op-listener-witness",
+    without: &["publish.workspace = true\n"],
+};
+
+const PUPPET: Listener = Listener {
+    folder: "tests/fixtures/puppet",
+    package: "op-listener-puppet",
+    without: &["publish.workspace = true\n", "authors.workspace = true\n"],
+};
+
 /// Copies the interface and the listener (and more) to a workspace of their own, with the edits.
 ///
 /// They lie in a folder of the workspace that has its name: cargo tells packages in a target
 /// directory apart by their paths relative to their workspace.
-fn derive(name: &str, more: &[&str], edits: &[Edit], next_minor: bool) -> PathBuf {
+fn derive(
+    name: &str,
+    listener: Listener,
+    more: &[&str],
+    edits: &[Edit],
+    next_minor: bool,
+) -> PathBuf {
     let workspace = work_dir().join("interfaces").join(name);
     let dir = workspace.join(name);
     let mut copy = Copy {
@@ -187,18 +277,19 @@ fn derive(name: &str, more: &[&str], edits: &[Edit], next_minor: bool) -> PathBu
     for part in [&["plugin-api"], more].concat() {
         copy.folder(&repository().join(part), Path::new(part));
     }
-    let listener = repository().join("tests/interface-1.0/listener");
-    copy.folder(&listener, Path::new("listener"));
+    copy.folder(&repository().join(listener.folder), Path::new("listener"));
     for (edit, done) in edits.iter().zip(&copy.done) {
         assert_eq!(*done, 1, "the edit has to be made once: {edit:?}");
     }
     let manifest = dir.join("listener/Cargo.toml");
     replace(
         &manifest,
-        "\"op-listener-witness\"",
-        &format!("\"op-listener-witness-{name}\""),
+        &format!("{:?}", listener.package),
+        &format!("\"{}-{name}\"", listener.package),
     );
-    replace(&manifest, "publish.workspace = true\n", "");
+    for line in listener.without {
+        replace(&manifest, line, "");
+    }
     if next_minor {
         let manifest = dir.join("plugin-api/abi/Cargo.toml");
         let text = fs::read_to_string(&manifest).expect("it was copied");
