@@ -17,7 +17,7 @@ const SINGLE: usize = 5000;
 const MULTIPLE: usize = 1000;
 /// How many of them are loaded, one in so many, unless `OP_LISTENER_ALL_CORRUPTIONS` is set: each
 /// is probed in a process of its own.
-const LOADED_ONE_IN: usize = 20;
+const LOADED_ONE_IN: usize = 6;
 /// How many files there are at once.
 const AT_ONCE: usize = 1000;
 /// The most memory that the host may take, in KiB, beside what is loaded, whatever a file asks for.
