@@ -10,6 +10,7 @@
  *   PLACE     where: `constructor` (default), `entry`, `start`, `class`, `init`, `enabled`,
  *             `shutdown`, `release` or `destructor`
  *   UNLESS    a file that keeps it from doing so
+ *   AWAITED   the file that `await` waits for
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -82,6 +83,15 @@ ODD hang(void)
         usleep(1000);
     }
 }
+/* Goes on when there is a file. */
+#ifdef AWAITED
+ODD await(void)
+{
+    while (access(AWAITED, F_OK) != 0) {
+        usleep(1000);
+    }
+}
+#endif
 ODD spin(void)
 {
     for (volatile int n = 0;; n++) {

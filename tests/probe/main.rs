@@ -6,6 +6,7 @@
 
 mod embedded;
 mod left_behind;
+mod meanwhile;
 mod phases;
 mod remembering;
 mod site;
