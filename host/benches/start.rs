@@ -89,6 +89,10 @@ fn processor_time() -> Duration {
     Duration::try_from(time).unwrap()
 }
 
+fn since(start: Duration) -> Duration {
+    processor_time().saturating_sub(start)
+}
+
 fn median(mut times: Vec<Duration>) -> f64 {
     times.sort();
     times[times.len() / 2].as_secs_f64() * 1e3
@@ -134,7 +138,7 @@ impl Measured {
             // SAFETY: the library was built from the source beside this benchmark.
             std::mem::forget(unsafe { Library::new(file) }.unwrap());
         }
-        self.bare.push(processor_time() - start);
+        self.bare.push(since(start));
 
         let all = (count * plugin.len()) as f64;
         let (before, resident) = (memory(&OWN), memory(&["VmRSS:"]));
@@ -174,8 +178,10 @@ impl Measured {
 
 /// Builds a host and says what processor time that took.
 fn host(dir: &Path, plugins: &str, keys: &Path, count: usize, probe: bool) -> Duration {
-    let mut config = op_listener_host::config::Config::default();
-    config.data_dir = dir.join("data");
+    let mut config = op_listener_host::config::Config {
+        data_dir: dir.join("data"),
+        ..Default::default()
+    };
     config.signing.keys = Some(keys.to_owned());
     config.signing.algorithm = Algorithm::EdDsa;
     config.plugins.dir = dir.join(plugins);
@@ -185,7 +191,7 @@ fn host(dir: &Path, plugins: &str, keys: &Path, count: usize, probe: bool) -> Du
     }
     let start = processor_time();
     let host = builder.build().unwrap();
-    let took = processor_time() - start;
+    let took = since(start);
     let classes: HashSet<String> = host
         .listeners()
         .into_iter()

@@ -78,7 +78,7 @@ mod tests {
         for expected in [0, 1, 4095, 9_999, 10_000, 10_001, 100_000] {
             assert_eq!(read(&contents, expected, 1 << 20), contents, "{expected}");
         }
-        assert_eq!(read(&[], 0, 100), []);
+        assert!(read(&[], 0, 100).is_empty());
     }
 
     #[test]
