@@ -18,7 +18,7 @@ use crate::library::{
     Inspected, LoadError, Loaded, Metadata, Reason, Sealed, THIS_INTERFACE, Trust, Trusted,
     inspect, load, read_metadata,
 };
-use crate::signing::{Algorithm, Signer};
+use crate::signing::Signer;
 
 /// The check whose matter a refusal is.
 pub(super) fn responsible(reason: &Reason) -> Check {
@@ -79,8 +79,7 @@ impl Bench<'_> {
     /// Loads the library and makes its first call; the witness keeps records of up to that level.
     pub(super) fn try_start(&self, level: u32) -> Result<(Library<'_>, Answer), Outcome> {
         let loaded = self.load()?;
-        // Fast to make; which algorithm it is, is nothing to a listener.
-        let signer = Signer::ephemeral(Algorithm::Es256).map_err(|error| {
+        let signer = Signer::worthless().map_err(|error| {
             Outcome::skipped(format!("no key can be made to sign with: {error}"))
         })?;
         let services = Arc::new(Services {

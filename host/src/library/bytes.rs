@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::ops::Deref;
 
-use memmap2::MmapMut;
+use memmap2::{MmapMut, MmapOptions};
 
 /// What was read of a file.
 pub(super) struct Bytes {
@@ -20,7 +20,7 @@ impl Bytes {
         let most = size(limit.saturating_add(1))?;
         let mut bytes = Self {
             // One more than expected, since the end shows only where there is room left.
-            memory: MmapMut::map_anon(size(expected.saturating_add(1))?.min(most))?,
+            memory: memory_of(size(expected.saturating_add(1))?.min(most))?,
             length: 0,
         };
         while bytes.length < most {
@@ -39,11 +39,17 @@ impl Bytes {
 
     fn grow(&mut self, most: usize) -> io::Result<()> {
         let larger = self.memory.len().saturating_mul(2).min(most);
-        let mut memory = MmapMut::map_anon(larger)?;
+        let mut memory = memory_of(larger)?;
         memory[..self.length].copy_from_slice(&self.memory);
         self.memory = memory;
         Ok(())
     }
+}
+
+/// Memory that is there at once, where the system can do that, rather than page by page when it is
+/// written to.
+fn memory_of(length: usize) -> io::Result<MmapMut> {
+    MmapOptions::new().len(length).populate().map_anon()
 }
 
 /// A number of bytes as one of memory.

@@ -82,6 +82,11 @@ impl SecretKey {
         }
     }
 
+    /// The Ed25519 key of a seed (RFC 8032 section 5.1.5).
+    pub(super) fn ed25519_of_seed(seed: &[u8; FIELD]) -> Result<Self, KeyRejected> {
+        Ed25519KeyPair::from_seed_unchecked(seed).map(Self::Ed25519)
+    }
+
     pub(super) fn public_key(&self) -> Result<PublicKey, KeyProblem> {
         match self {
             Self::Rsa(pair) => {

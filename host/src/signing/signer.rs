@@ -68,6 +68,20 @@ impl Signer {
     pub fn ephemeral(algorithm: Algorithm) -> Result<Self, KeyError> {
         let key = SecretKey::generate(algorithm.key_kind(), KeySize::Rsa2048)
             .map_err(|_| KeyError::Generation)?;
+        Self::with_generated(algorithm, key)
+    }
+
+    /// Signs with a key that is no secret, for where signatures go nowhere: in a probe. Needs no
+    /// randomness, which takes the library tens of milliseconds to gather for the first time.
+    ///
+    /// # Errors
+    /// [`KeyError::Generation`].
+    pub(crate) fn worthless() -> Result<Self, KeyError> {
+        let key = SecretKey::ed25519_of_seed(&[0; 32]).map_err(|_| KeyError::Generation)?;
+        Self::with_generated(Algorithm::EdDsa, key)
+    }
+
+    fn with_generated(algorithm: Algorithm, key: SecretKey) -> Result<Self, KeyError> {
         let public = key.public_key().map_err(|_| KeyError::Generation)?;
         let kid = public.thumbprint();
         let public_set = public_json(vec![public.jwk(algorithm, &kid)]);
