@@ -77,7 +77,7 @@ pub(super) const LISTENER: Section = Section {
     later: &[],
 };
 
-const ALL: [&Section; 8] = [
+pub(super) const ALL: [&Section; 8] = [
     &TOP, &PLUGINS, &SIGNING, &LOG, &INTAKE, &FLOW, &DISPATCH, &LISTENER,
 ];
 
