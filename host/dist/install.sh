@@ -41,7 +41,6 @@ put 644 "$root/host/LOG-CODES.md" $doc/LOG-CODES.md
 put 644 "$root/host/METRICS.md" $doc/METRICS.md
 put 644 "$root/host/CHECKS.md" $doc/CHECKS.md
 put 644 "$root/plugins/audit-log/README.md" $doc/audit-log.md
-put 644 "$root/LICENSE-APACHE" $doc/LICENSE-APACHE
-put 644 "$root/LICENSE-MIT" $doc/LICENSE-MIT
+put 644 "$here/debian/copyright" $doc/copyright
 put 644 "$here/grafana/op-listener.json" $doc/grafana/op-listener.json
 put 644 "$here/prometheus/op-listener.rules.yml" $doc/prometheus/op-listener.rules.yml

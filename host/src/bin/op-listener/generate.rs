@@ -56,11 +56,20 @@ pub(crate) fn generate(command: &Command) -> Exit {
                 "the man pages cannot be written to {dir:?}: {error}"
             )),
         },
-        Command::Completions(Completions { shell }) => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut definition(), NAME, &mut script);
-            print(String::from_utf8_lossy(&script))
-        }
+        Command::Completions(Completions { shell }) => print(completions(*shell)),
+    }
+}
+
+fn completions(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut definition(), NAME, &mut script);
+    let script = String::from_utf8_lossy(&script);
+    match shell {
+        // clap_complete 4.6.11 has two names for what follows a program with a hyphen in its own
+        // name, one where it goes there and another where it is; so nothing would be completed
+        // behind the first word.
+        Shell::Bash => script.replace("op__subcmd__listener", "op__listener"),
+        _ => script.into_owned(),
     }
 }
 
