@@ -25,13 +25,14 @@ fn of(listener: &str, spi: &str) -> String {
     format!("{{listener=\"{listener}\",spi=\"{spi}\",class=\"op_listener_puppet::Puppet\"}}")
 }
 
-#[test]
-fn every_count_is_that_of_what_happened() {
+/// In the end the series has this value.
+fn is(series: &str, value: f64) {
     let text = &scene().after;
-    let samples = samples(text);
-    let is = |series: &str, value: f64| {
-        assert_eq!(samples.get(series), Some(&value), "{series}\n{text}");
-    };
+    assert_eq!(samples(text).get(series), Some(&value), "{series}\n{text}");
+}
+
+#[test]
+fn each_listener_has_counts_of_its_own() {
     let [id, access, subject] = [
         "id_token_issue",
         "access_token_issue",
@@ -68,12 +69,16 @@ fn every_count_is_that_of_what_happened() {
     }
     // 60 ms at least, and nothing of it in a bucket below 20.
     let slow = of("slow", id);
-    assert!(samples[&*format!("op_listener_call_duration_seconds_sum{slow}")] >= 0.06);
+    let sum = format!("op_listener_call_duration_seconds_sum{slow}");
+    assert!(samples(&scene().after)[&*sum] >= 0.06);
     let buckets = "op_listener_call_duration_seconds_bucket";
     let (_, labels) = slow.split_at(1);
     is(&format!("{buckets}{{le=\"0.016384\",{labels}"), 0.);
     is(&format!("{buckets}{{le=\"+Inf\",{labels}"), 3.);
+}
 
+#[test]
+fn every_line_is_counted_once_by_what_became_of_it() {
     is(
         "op_listener_events_dispatched_total{spi=\"id_token_issue\"}",
         3.,
@@ -101,7 +106,10 @@ fn every_count_is_that_of_what_happened() {
     is("op_listener_pending_dropped_total", 2.);
     is("op_listener_pending", 2.);
     is("op_listener_pending_limit", 2.);
+}
 
+#[test]
+fn files_probes_and_log_lines_are_counted() {
     is("op_listener_plugin_files_total{outcome=\"loaded\"}", 1.);
     is("op_listener_plugin_files_total{outcome=\"refused\"}", 1.);
     is(
@@ -129,6 +137,7 @@ fn every_count_is_that_of_what_happened() {
         );
     }
     let version = env!("CARGO_PKG_VERSION");
+    let text = &scene().after;
     assert!(text.contains(&format!(
         "\nop_listener_build_info{{version=\"{version}\",interface=\"1."
     )));

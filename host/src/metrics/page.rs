@@ -111,17 +111,16 @@ impl Page {
             let values = sample.labels.iter().map(|(_, value)| value.as_str());
             values.eq(labels.iter().copied())
         });
-        match same {
-            Some(sample) => sample.value.add(value),
-            None => {
-                let names = metric.labels.iter().copied();
-                let values = labels.iter().map(|value| (*value).to_owned());
-                samples.push(Sample {
-                    labels: names.zip(values).collect(),
-                    value,
-                });
-            }
+        if let Some(sample) = same {
+            sample.value.add(value);
+            return;
         }
+        let names = metric.labels.iter().copied();
+        let values = labels.iter().map(|value| (*value).to_owned());
+        samples.push(Sample {
+            labels: names.zip(values).collect(),
+            value,
+        });
     }
 
     /// A count.

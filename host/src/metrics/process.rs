@@ -54,7 +54,7 @@ mod resources {
         }
     }
 
-    /// Of `/proc/self/stat`, see proc_pid_stat(5).
+    /// Of `/proc/self/stat`, see `proc_pid_stat(5)`.
     #[derive(Debug, PartialEq)]
     struct Stat {
         /// In user and system mode, in ticks.
