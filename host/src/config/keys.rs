@@ -77,7 +77,7 @@ pub(super) const LISTENER: Section = Section {
     later: &[],
 };
 
-pub(super) const ALL: [&Section; 8] = [
+const ALL: [&Section; 8] = [
     &TOP, &PLUGINS, &SIGNING, &LOG, &INTAKE, &FLOW, &DISPATCH, &LISTENER,
 ];
 
@@ -167,4 +167,10 @@ pub(super) fn nearest<'c>(
         .filter_map(|candidate| distance(candidate).map(|distance| (distance, candidate)))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// All sections, for what is checked against them.
+#[cfg(test)]
+pub(super) fn sections() -> &'static [&'static Section] {
+    &ALL
 }
