@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 tools=$PWD/target/tools
 deny_version=0.20.2
+deb_version=3.8.0
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -24,6 +25,10 @@ say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --locked
 
 say "tests"
+# Packages are made with it. Without its own compressors: those of the system are there.
+if ! "$tools/bin/cargo-deb" --version 2>/dev/null | grep -qx "$deb_version"; then
+    cargo install cargo-deb --version "=$deb_version" --locked --no-default-features --root "$tools"
+fi
 cargo test --workspace --all-features --locked
 
 say "dependencies"

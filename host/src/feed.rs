@@ -13,13 +13,14 @@ use crate::config::Config;
 use crate::event::Limits;
 use crate::flow::{Evicted, FlowRule, Ignored, Outcome};
 use crate::intake::ndjson::Lines;
-use crate::intake::{InvalidIssuer, Pipeline, Refusal};
+use crate::intake::{Counts, InvalidIssuer, Pipeline, Refusal};
 use crate::log::say;
 
 /// Feeds streams of events to a host. Pending authorisations are kept across streams.
 #[derive(Debug)]
 pub struct Feed {
     pipeline: Pipeline,
+    counts: Counts,
 }
 
 /// What became of the lines of a stream.
@@ -95,7 +96,20 @@ impl Feed {
             let clients = ClientRegistry::load(clients).map_err(FeedError::Clients)?;
             pipeline = pipeline.with_clients(Arc::new(clients));
         }
-        Ok(Self { pipeline })
+        Ok(Self {
+            pipeline,
+            counts: Counts::default(),
+        })
+    }
+
+    /// What became of the lines of all streams.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// The flow rule that all streams go by.
+    pub fn flow(&self) -> &FlowRule {
+        self.pipeline.flow()
     }
 
     /// Reads a stream to its end, dispatching each event before the next line is read. A line that
@@ -134,11 +148,16 @@ impl Feed {
             match self.pipeline.process_line(line) {
                 Ok(decision) => {
                     if let Some(evicted) = &decision.evicted {
+                        self.counts.dropped();
                         dropped(evicted, totals);
                     }
                     act(&decision.outcome, host, totals);
+                    self.counts.outcome(&decision.outcome);
                 }
-                Err(refusal) => refused(&refusal, totals),
+                Err(refusal) => {
+                    self.counts.refused(&refusal);
+                    refused(&refusal, totals);
+                }
             }
         }
     }

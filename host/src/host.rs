@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use op_listener_abi::PluginRef;
 
@@ -15,7 +16,7 @@ use crate::ffi::{Services, set_log_level};
 use crate::library::Trust;
 use crate::log::{bridge, say};
 use crate::probe::Prober;
-use crate::register::{StartError, register};
+use crate::register::{Loads, StartError, register};
 use crate::signing::Signer;
 
 /// Listeners, loaded and ready. Made by [`Host::builder`]; shared by reference (or in an [`Arc`])
@@ -42,6 +43,7 @@ pub struct Host {
     services: Arc<Services>,
     /// The libraries that were loaded.
     plugins: Vec<PluginRef>,
+    loads: Arc<Loads>,
     ended: AtomicBool,
 }
 
@@ -118,7 +120,8 @@ impl HostBuilder {
         });
         let prober = self.prober.filter(|_| self.config.plugins.probe.enabled);
         let prober = prober.map(|program| Prober::new(&self.config, program));
-        let (listeners, plugins) = register(&self.config, &services, prober)?;
+        let loads = Arc::default();
+        let (listeners, plugins) = register(&self.config, &services, prober, &loads)?;
         let enabled = listeners
             .iter()
             .filter(|listener| listener.enabled())
@@ -141,6 +144,7 @@ impl HostBuilder {
             dispatcher: Dispatcher::new(table, self.config.dispatch.measure),
             services,
             plugins,
+            loads,
             ended: AtomicBool::new(false),
         })
     }
@@ -177,6 +181,8 @@ pub struct ListenerInfo {
     pub enabled: bool,
     /// Whether it gets events at present: not if it was switched off after panics.
     pub active: bool,
+    /// How long a call may take before it counts as over budget.
+    pub budget: Duration,
     /// What was counted.
     pub stats: StatsSnapshot,
 }
@@ -207,9 +213,20 @@ impl Host {
                 class: listener.class().to_owned(),
                 enabled: listener.enabled(),
                 active: listener.active(),
+                budget: listener.budget(),
                 stats: listener.stats(),
             })
             .collect()
+    }
+
+    /// Whether the time of each call is measured.
+    pub(crate) fn measures(&self) -> bool {
+        self.dispatcher.measures()
+    }
+
+    /// How libraries and listeners fared when they were loaded.
+    pub(crate) fn loads(&self) -> &Loads {
+        &self.loads
     }
 
     /// The public part of the signing keys as a JWK set (RFC 7517 section 5), for whoever verifies

@@ -17,6 +17,7 @@
 //! | [`feed`] | puts intake before a host | |
 //! | [`signing`] | keys and signatures | what is signed |
 //! | [`log`] | the codes, the layout, the listeners' way out | |
+//! | [`metrics`] | what is counted, as OpenMetrics text | counting, and serving it |
 //! | [`check`] | says whether a plugin conforms | |
 
 pub mod check;
@@ -32,6 +33,7 @@ pub mod intake;
 pub mod library;
 pub mod listing;
 pub mod log;
+pub mod metrics;
 pub mod pinning;
 pub mod probe;
 mod register;

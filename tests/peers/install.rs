@@ -1,11 +1,12 @@
 //! The peers: Python packages and an npm package, in exactly the versions that are written down,
 //! installed once and kept below the target folder until what is written down changes.
 
-use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use op_listener_tests::{Unavailable, output_of};
 
 use crate::{here, kept};
 
@@ -16,55 +17,17 @@ const INTERPRETER: &str = if cfg!(windows) {
 };
 const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 
-/// Why a peer cannot be had on this machine.
-#[derive(Debug)]
-pub(crate) struct Unavailable(String);
-
-impl fmt::Display for Unavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Unavailable {}
-
-/// The peer, or nothing, which is then said on standard error; a failure where `CI=true`.
-pub(crate) fn or_say<T>(test: &str, peer: Result<T, Unavailable>) -> Option<T> {
-    match peer {
-        Ok(peer) => Some(peer),
-        Err(why) if std::env::var_os("CI").is_some_and(|ci| ci == "true") => {
-            panic!("{test}: {why}")
-        }
-        Err(why) => {
-            say_not_run(test, &why);
-            None
-        }
-    }
-}
-
-/// Past the capture of the test harness, which keeps the output of tests that pass to itself.
-pub(crate) fn say_not_run(test: &str, why: &Unavailable) {
-    // At once, so that no line of another thread falls between.
-    let line = format!("NOT RUN: {test}: {why}\n");
-    let _ = io::stderr().write_all(line.as_bytes());
-}
-
-/// Whether a program that is no library of ours to install is on this machine.
-pub(crate) fn on_this_machine(program: &str, version: &str) -> Result<(), Unavailable> {
-    run(Command::new(program).arg(version)).map(drop)
-}
-
 /// The Python interpreter of an environment that has the packages of `requirements.txt`.
 pub(crate) fn python() -> Result<PathBuf, Unavailable> {
     let requirements = here().join("requirements.txt");
-    let version = run(Command::new("python3").arg("--version"))?;
+    let version = output_of(Command::new("python3").arg("--version"))?;
     let directory = kept().join("python");
     let interpreter = directory.join(INTERPRETER);
     let written_down = read(&requirements);
     installed(&directory, &[&version, &written_down], || {
-        run(Command::new("python3").args(["-m", "venv"]).arg(&directory))?;
+        output_of(Command::new("python3").args(["-m", "venv"]).arg(&directory))?;
         let pip = ["-m", "pip", "install", "--quiet", "--require-hashes", "-r"];
-        run(Command::new(&interpreter).args(pip).arg(&requirements))
+        output_of(Command::new(&interpreter).args(pip).arg(&requirements))
     })?;
     Ok(interpreter)
 }
@@ -73,7 +36,7 @@ pub(crate) fn python() -> Result<PathBuf, Unavailable> {
 /// them must lie in it.
 pub(crate) fn node_folder() -> Result<PathBuf, Unavailable> {
     let files = ["package.json", "package-lock.json"];
-    let version = run(Command::new("node").arg("--version"))?;
+    let version = output_of(Command::new("node").arg("--version"))?;
     let directory = kept().join("npm");
     let written_down = files.map(|file| read(&here().join(file)));
     installed(
@@ -84,7 +47,7 @@ pub(crate) fn node_folder() -> Result<PathBuf, Unavailable> {
                 fs::copy(here().join(file), directory.join(file)).unwrap();
             }
             let npm = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
-            run(Command::new(NPM).args(npm).current_dir(&directory))
+            output_of(Command::new(NPM).args(npm).current_dir(&directory))
         },
     )?;
     Ok(directory)
@@ -118,23 +81,6 @@ fn installed(
 
 fn read(file: &Path) -> String {
     fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
-}
-
-/// What a command prints.
-fn run(command: &mut Command) -> Result<String, Unavailable> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let done = command
-        .output()
-        .map_err(|error| Unavailable(format!("`{program}` does not run: {error}")))?;
-    if done.status.success() {
-        return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
-    }
-    Err(Unavailable(format!(
-        "{command:?}: {}\n{}{}",
-        done.status,
-        String::from_utf8_lossy(&done.stdout),
-        String::from_utf8_lossy(&done.stderr),
-    )))
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod events;
 mod fixtures;
 mod interfaces;
 mod lines;
+mod needed;
 mod process;
 mod setup;
 
@@ -17,5 +18,6 @@ pub use interfaces::{
     Changed, Newer, Shuffled, later_interface, listener_of_interface_1_0, shuffled,
 };
 pub use lines::{LogLine, parse_lines};
+pub use needed::{Unavailable, on_this_machine, or_say, output_of, say_not_run};
 pub use process::{Finished, Running, TIME_LIMIT, start};
 pub use setup::{Finish, Run, Setup, copy_into};

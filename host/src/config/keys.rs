@@ -168,3 +168,9 @@ pub(super) fn nearest<'c>(
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
+
+/// All sections, for what is checked against them.
+#[cfg(test)]
+pub(super) fn sections() -> &'static [&'static Section] {
+    &ALL
+}

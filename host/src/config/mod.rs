@@ -23,6 +23,8 @@ mod trust;
 mod walk;
 
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;
 
 pub use error::{ConfigError, ConfigErrors, Problem};
@@ -34,3 +36,6 @@ pub use settings::{
     Config, DispatchConfig, FlowConfig, IntakeConfig, LogConfig, OnFailure, PluginsConfig,
     ProbeConfig, SigningConfig,
 };
+
+/// All keys with their defaults, in the words of the README: what op-listener.toml(5) shows.
+pub const REFERENCE: &str = include_str!("reference.toml");

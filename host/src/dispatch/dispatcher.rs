@@ -63,6 +63,11 @@ impl Dispatcher {
         self.table.load_full()
     }
 
+    /// Whether the time of each call is measured.
+    pub(crate) fn measures(&self) -> bool {
+        self.measure
+    }
+
     pub(crate) fn dispatch(&self, event: &Event<'_>) -> Dispatched {
         let table = self.table.load();
         let listeners = &*table.by_spi[event.spi() as usize];

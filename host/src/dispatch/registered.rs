@@ -92,6 +92,11 @@ impl Registered {
         !self.off.load(Relaxed)
     }
 
+    /// How long a call may take.
+    pub(crate) fn budget(&self) -> Duration {
+        self.budget.limit
+    }
+
     pub(crate) fn stats(&self) -> StatsSnapshot {
         self.stats.snapshot()
     }

@@ -44,6 +44,11 @@ impl FlowRule {
         self.lock().waiting()
     }
 
+    /// How many codes are kept at the most.
+    pub fn bound(&self) -> usize {
+        self.lock().bound()
+    }
+
     /// Takes an authorisation: dispatches its event at once, or holds it until its code is
     /// exchanged.
     ///

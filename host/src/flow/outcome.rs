@@ -63,6 +63,26 @@ pub enum IgnoredReason {
     SecondUse,
 }
 
+impl IgnoredReason {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 4] = [
+        Self::UnknownCode,
+        Self::Expired,
+        Self::WrongClient,
+        Self::SecondUse,
+    ];
+
+    /// The name that machines know it by.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UnknownCode => "unknown_code",
+            Self::Expired => "expired",
+            Self::WrongClient => "wrong_client",
+            Self::SecondUse => "second_use",
+        }
+    }
+}
+
 impl fmt::Display for IgnoredReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -56,6 +56,11 @@ impl Pending {
         }
     }
 
+    /// How many codes are known at the most.
+    pub(super) fn bound(&self) -> usize {
+        self.bound
+    }
+
     /// How many codes wait for their exchange; expired ones count until they are dropped.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.len()

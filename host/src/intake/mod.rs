@@ -4,9 +4,11 @@
 //! says why there is none. Where bytes come from (a file, a socket) and calling listeners are left
 //! to others.
 
+mod counts;
 pub mod ndjson;
 mod pipeline;
 
+pub use counts::{Counts, CountsSnapshot};
 pub use pipeline::{InvalidIssuer, Pipeline, Refusal};
 
 #[cfg(test)]

@@ -6,10 +6,12 @@
 pub(crate) mod bridge;
 pub mod codes;
 mod layout;
+mod said;
 mod subscribe;
 
 pub use codes::{Code, Severity};
 pub(crate) use layout::may_end_a_line;
+pub use said::said;
 pub use subscribe::{Format, Settings, subscribe};
 
 use crate::StartError;
@@ -39,6 +41,7 @@ pub(crate) fn emit(code: Code, listener: Option<&str>, text: std::fmt::Arguments
             tracing::$level!(target: TARGET, code = code.id, listener, "{text}")
         };
     }
+    said::note(code);
     match code.severity {
         Severity::Error => at!(error),
         Severity::Warn => at!(warn),

@@ -12,7 +12,7 @@ use crate::library::{
 };
 use crate::log::{bridge, say};
 use crate::probe::Prober;
-use crate::register::StartError;
+use crate::register::{Loads, StartError};
 
 /// The plugins of a directory.
 pub(super) struct Catalogue {
@@ -25,6 +25,7 @@ pub(super) struct Catalogue {
     off: HashSet<String>,
     /// Tries libraries before they are loaded, if any is.
     prober: Option<Prober>,
+    loads: Arc<Loads>,
 }
 
 enum Plugin {
@@ -41,6 +42,7 @@ impl Catalogue {
         trust: &Trust,
         off: HashSet<String>,
         prober: Option<Prober>,
+        loads: Arc<Loads>,
     ) -> Result<Self, StartError> {
         let judge = trust.judge().map_err(StartError::Trust)?;
         let mut catalogue = Self {
@@ -49,6 +51,7 @@ impl Catalogue {
             refused: 0,
             off,
             prober,
+            loads,
         };
         let files = discover(dir).map_err(StartError::Discover)?;
         for file in &files {
@@ -87,11 +90,15 @@ impl Catalogue {
 
     fn refuse(&mut self, error: &LoadError) {
         match error.reason() {
-            Reason::NotAPlugin => say!(NOT_A_PLUGIN, "{error}"),
+            Reason::NotAPlugin => {
+                self.loads.not_a_plugin();
+                say!(NOT_A_PLUGIN, "{error}");
+            }
             Reason::Interface { id, .. } | Reason::PanicAbort { id, .. }
                 if self.off.contains(id) => {}
             reason => {
                 self.refused += 1;
+                self.loads.refused();
                 say!(PLUGIN_REFUSED, "{error}");
                 if let Reason::Layout { detail, .. } = reason {
                     say!(INCOMPATIBLE_IN_DETAIL, "{detail}");
@@ -131,11 +138,16 @@ impl Catalogue {
             Plugin::Found(found) => &*found,
         };
         let vouched = match &mut self.prober {
-            Some(prober) => prober.vouch_for(found.library()).map(drop),
+            Some(prober) => {
+                let said = prober.vouch_for(found.library());
+                self.loads.probed(&said);
+                said.map(drop)
+            }
             None => Ok(()),
         };
         match vouched.and_then(|()| load_and_start(found, services)) {
             Ok(loaded) => {
+                self.loads.loaded();
                 // The bytes that were read are not needed any more.
                 *plugin = Plugin::Loaded(loaded.clone());
                 Some(Ok(loaded))

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use op_listener_abi::{ListenerRef, PluginRef};
 use serde_json::json;
 
-use super::StartError;
 use super::catalogue::Catalogue;
+use super::{Loads, StartError};
 use crate::Spi;
 use crate::config::{Config, ListenerConfig, OnFailure};
 use crate::dispatch::{Policy, Registered};
@@ -24,16 +24,19 @@ pub(crate) fn register(
     config: &Config,
     services: &Arc<Services>,
     prober: Option<Prober>,
+    loads: &Arc<Loads>,
 ) -> Result<(Vec<Registered>, Vec<PluginRef>), StartError> {
     let (on, off): (Vec<_>, Vec<_>) = config.listeners.iter().partition(|entry| entry.enabled);
     let on: HashSet<&str> = on.into_iter().map(|entry| &*entry.plugin).collect();
     let off = off.into_iter().map(|entry| entry.plugin.clone());
     let off = off.filter(|id| !on.contains(&**id)).collect();
-    let catalogue = Catalogue::read(&config.plugins.dir, &config.plugins.trust, off, prober)?;
+    let (dir, trust) = (&config.plugins.dir, &config.plugins.trust);
+    let catalogue = Catalogue::read(dir, trust, off, prober, Arc::clone(loads))?;
     let mut registrar = Registrar {
         config,
         services,
         catalogue,
+        loads,
         listeners: Vec::new(),
         numbers: [0; Spi::ALL.len()],
         refused: 0,
@@ -47,6 +50,7 @@ struct Registrar<'a> {
     config: &'a Config,
     services: &'a Arc<Services>,
     catalogue: Catalogue,
+    loads: &'a Loads,
     listeners: Vec<Registered>,
     /// How many listeners of each SPI there are.
     numbers: [u32; Spi::ALL.len()],
@@ -274,6 +278,7 @@ impl Registrar<'_> {
 
     fn refuse(&mut self, code: Code, entry: &ListenerConfig, what: &str) -> Refused {
         self.refused += 1;
+        self.loads.listener_refused();
         let name = entry.name.as_str();
         emit(
             code,

@@ -4,6 +4,8 @@
 mod catalogue;
 mod error;
 mod instances;
+mod loads;
 
 pub use error::StartError;
 pub(crate) use instances::register;
+pub(crate) use loads::Loads;

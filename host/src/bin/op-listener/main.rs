@@ -4,6 +4,7 @@
 mod check;
 mod config;
 mod exit;
+mod generate;
 mod interrupt;
 mod keys;
 mod list;
@@ -58,6 +59,9 @@ enum Command {
     /// Check or show a configuration
     #[command(subcommand)]
     Config(config::Command),
+    /// Write man pages, or print completions for a shell: for packagers
+    #[command(subcommand)]
+    Generate(generate::Command),
 }
 
 fn main() -> ExitCode {
@@ -83,6 +87,7 @@ fn main() -> ExitCode {
         Command::CheckOne(arguments) => check::one(&arguments).into(),
         Command::Keys(command) => keys::keys(command).into(),
         Command::Config(command) => config::config(command).into(),
+        Command::Generate(command) => generate::generate(&command).into(),
     });
     outcome.unwrap_or(Exit::Internal.into())
 }
