@@ -9,7 +9,7 @@ pub mod ndjson;
 mod pipeline;
 
 pub use counts::{Counts, CountsSnapshot};
-pub use pipeline::{InvalidIssuer, Pipeline, Refusal};
+pub use pipeline::{Arrival, InvalidIssuer, Pipeline, Refusal};
 
 #[cfg(test)]
 mod tests;

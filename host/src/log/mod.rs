@@ -7,11 +7,13 @@ pub(crate) mod bridge;
 pub mod codes;
 mod layout;
 mod said;
+mod seldom;
 mod subscribe;
 
 pub use codes::{Code, Severity};
 pub(crate) use layout::may_end_a_line;
 pub use said::said;
+pub(crate) use seldom::Seldom;
 pub use subscribe::{Format, Settings, subscribe};
 
 use crate::StartError;
