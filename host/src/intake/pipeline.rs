@@ -77,11 +77,6 @@ impl Pipeline {
         self
     }
 
-    /// The flow rule.
-    pub fn flow(&self) -> &FlowRule {
-        &self.flow
-    }
-
     /// The limits, for whoever reads the lines.
     pub fn limits(&self) -> Limits {
         self.limits
