@@ -15,6 +15,7 @@
 //! | [`flow`] | decides which subject event is due when | dispatching it |
 //! | [`intake`] | reads streams of lines, applies defaults and the flow rule | dispatching |
 //! | [`feed`] | puts intake before a host | |
+//! | [`server`] | takes events over HTTP, on a Unix socket or TCP (feature `server`) | reading and dispatching them |
 //! | [`signing`] | keys and signatures | what is signed |
 //! | [`log`] | the codes, the layout, the listeners' way out | |
 //! | [`check`] | says whether a plugin conforms | |
@@ -35,6 +36,8 @@ pub mod log;
 pub mod pinning;
 pub mod probe;
 mod register;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod signing;
 mod spi;
 

@@ -48,8 +48,30 @@ pub(super) const LOG: Section = Section {
 };
 pub(super) const INTAKE: Section = Section {
     title: "[intake]",
-    keys: &["max_line", "max_depth"],
-    later: &["unix", "http", "token_file"],
+    keys: &[
+        "max_line",
+        "max_depth",
+        "unix",
+        "unix_mode",
+        "unix_peers",
+        "http",
+        "token_file",
+        "max_body",
+        "max_header",
+        "max_connections",
+        "concurrency",
+        "read_timeout_ms",
+        "idle_timeout",
+        "remember",
+        "max_remembered",
+        "tls",
+    ],
+    later: &[],
+};
+pub(super) const TLS: Section = Section {
+    title: "[intake.tls]",
+    keys: &["certificate", "key", "client_ca"],
+    later: &[],
 };
 pub(super) const FLOW: Section = Section {
     title: "[flow]",
@@ -77,8 +99,8 @@ pub(super) const LISTENER: Section = Section {
     later: &[],
 };
 
-const ALL: [&Section; 8] = [
-    &TOP, &PLUGINS, &SIGNING, &LOG, &INTAKE, &FLOW, &DISPATCH, &LISTENER,
+const ALL: [&Section; 9] = [
+    &TOP, &PLUGINS, &SIGNING, &LOG, &INTAKE, &TLS, &FLOW, &DISPATCH, &LISTENER,
 ];
 
 impl Section {

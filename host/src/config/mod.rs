@@ -9,6 +9,7 @@
 mod choice;
 mod error;
 mod excerpt;
+mod intake;
 mod json;
 mod keys;
 mod listener;
@@ -26,6 +27,7 @@ mod walk;
 mod tests;
 
 pub use error::{ConfigError, ConfigErrors, Problem};
+pub use intake::{ListenConfig, TlsConfig, UnixConfig, UnixPeer};
 pub use listener::{ListenerConfig, is_instance_name};
 pub use log_filter::LogFilter;
 pub use place::Place;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::error::{ConfigError, ConfigErrors, Problem};
+use super::intake;
 use super::json;
 use super::keys::{DISPATCH, FLOW, INTAKE, LOG, PLUGINS, SIGNING, TOP};
 use super::listener;
@@ -166,14 +167,15 @@ fn read_top(walk: &Walk<'_>, source: &Source<'_>, base_dir: &Path, table: &DeTab
             log_filter(walk, source, what, v)
         });
     }
-    if let Some(intake) = top.section(walk, "intake", &INTAKE) {
+    if let Some(table) = top.section(walk, "intake", &INTAKE) {
         let into = &mut config.intake;
-        intake.read("max_line", &mut into.max_line, |what, v| {
+        table.read("max_line", &mut into.max_line, |what, v| {
             count(walk, what, v, 1 << 30)
         });
-        intake.read("max_depth", &mut into.max_depth, |what, v| {
+        table.read("max_depth", &mut into.max_depth, |what, v| {
             count(walk, what, v, 1024)
         });
+        intake::read(walk, &table, &mut into.listen);
     }
     if let Some(flow) = top.section(walk, "flow", &FLOW) {
         let into = &mut config.flow;
@@ -269,7 +271,7 @@ fn log_filter(
 }
 
 /// How many of something, from one to `most`.
-fn count(walk: &Walk<'_>, what: &str, value: &Value<'_>, most: u32) -> Option<usize> {
+pub(super) fn count(walk: &Walk<'_>, what: &str, value: &Value<'_>, most: u32) -> Option<usize> {
     let count = walk.integer(what, value, 1..=most)?;
     Some(usize::try_from(count).unwrap_or(usize::MAX))
 }

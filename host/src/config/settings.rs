@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf, absolute};
 use std::time::Duration;
 
+use super::intake::ListenConfig;
 use super::listener::ListenerConfig;
 use super::log_filter::LogFilter;
 use crate::library::Trust;
@@ -27,7 +28,7 @@ pub struct Config {
     pub signing: SigningConfig,
     /// What is logged, and how.
     pub log: LogConfig,
-    /// Limits on what is read.
+    /// Where events come from, and limits on what is read.
     pub intake: IntakeConfig,
     /// The flow rule's limits.
     pub flow: FlowConfig,
@@ -97,6 +98,8 @@ pub struct IntakeConfig {
     pub max_line: usize,
     /// The most levels of objects and arrays in an event, the event itself being the first.
     pub max_depth: usize,
+    /// Where events may be posted, and within which limits.
+    pub listen: ListenConfig,
 }
 
 /// The `[flow]` section.
@@ -147,6 +150,7 @@ impl Config {
             intake: IntakeConfig {
                 max_line: 1 << 20,
                 max_depth: 128,
+                listen: ListenConfig::default(),
             },
             flow: FlowConfig {
                 max_pending: 100_000,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json};
 
 use super::choice::Choice;
+use super::intake;
 use super::listener::ListenerConfig;
 use super::secrets;
 use super::settings::Config;
@@ -60,6 +61,7 @@ impl fmt::Display for Config {
 
         writeln!(out, "\n[intake]\nmax_line = {}", self.intake.max_line)?;
         writeln!(out, "max_depth = {}", self.intake.max_depth)?;
+        intake::show(out, &self.intake.listen)?;
 
         writeln!(out, "\n[flow]\nmax_pending = {}", self.flow.max_pending)?;
         writeln!(out, "code_lifetime = {}", self.flow.code_lifetime.as_secs())?;

@@ -2,6 +2,7 @@
 
 mod excerpts;
 mod files;
+mod intake;
 mod not_toml;
 mod random;
 mod show;

@@ -30,6 +30,7 @@ pub use wire::{Defaults, parse};
 
 pub(crate) use client::without_secrets;
 pub(crate) use fact::{Code, Due};
+pub(crate) use wire::parse_with_own_id;
 
 use crate::Spi;
 use more::More;

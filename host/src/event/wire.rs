@@ -58,15 +58,27 @@ pub fn parse<'a>(
     line: Option<u64>,
     defaults: &Defaults<'a>,
 ) -> Result<Message<'a>, EventError> {
+    let (message, _) = parse_with_own_id(bytes, line, defaults)?;
+    Ok(message)
+}
+
+/// As [`parse`], and whether the id is the sender's own.
+#[inline]
+pub(crate) fn parse_with_own_id<'a>(
+    bytes: &'a [u8],
+    line: Option<u64>,
+    defaults: &Defaults<'a>,
+) -> Result<(Message<'a>, bool), EventError> {
     let mut reader = Reader {
         slots: Slots::default(),
         spare: 0,
         defaults,
     };
-    reader
+    let message = reader
         .read(bytes)
         .and_then(|()| reader.message())
-        .map_err(|error| error.at_line(line))
+        .map_err(|error| error.at_line(line))?;
+    Ok((message, reader.slots.get(Member::Id).is_some()))
 }
 
 /// A line that is valid JSON throughout, whose members are yet to be judged.

@@ -7,7 +7,7 @@
 pub mod ndjson;
 mod pipeline;
 
-pub use pipeline::{InvalidIssuer, Pipeline, Refusal};
+pub use pipeline::{Arrival, InvalidIssuer, Pipeline, Refusal};
 
 #[cfg(test)]
 mod tests;

@@ -178,6 +178,22 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
+#[cfg(feature = "server")]
+impl<'b> Lines<&'b [u8]> {
+    /// Goes on with what [`Self::left`] has given.
+    pub(crate) fn resume((bytes, number): (&'b [u8], u64), limit: usize) -> Self {
+        let mut lines = Self::new(bytes, limit);
+        lines.number = number;
+        lines
+    }
+
+    /// What is not read yet, and how many lines were.
+    pub(crate) fn left(&self) -> (&'b [u8], u64) {
+        let bytes = self.reader.get(self.handed_out..).unwrap_or_default();
+        (bytes, self.number)
+    }
+}
+
 /// The reader's buffer, filled if it was empty; waiting goes on after a signal.
 fn fill<R: BufRead>(reader: &mut R) -> io::Result<&[u8]> {
     loop {

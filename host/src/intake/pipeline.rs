@@ -2,6 +2,7 @@
 //! and the line does not say, and applies the flow rule. It calls no listener and logs nothing.
 
 use super::ndjson::{Line, TooLong};
+use crate::Spi;
 use crate::clients::ClientRegistry;
 use crate::event::{
     self, Defaults, Event, EventError, Fault, IssuerFault, Limits, Message, Timestamp, check_issuer,
@@ -103,14 +104,40 @@ impl Pipeline {
         bytes: &'a [u8],
         line: Option<u64>,
     ) -> Result<Decision<'a>, Refusal> {
+        let arrival = self.read(bytes, line)?;
+        self.decide(arrival)
+    }
+
+    /// The first half of [`Self::process`]: reads an event or fact, which changes nothing yet.
+    ///
+    /// # Errors
+    /// It is not valid.
+    #[inline]
+    pub fn read<'a>(&'a self, bytes: &'a [u8], line: Option<u64>) -> Result<Arrival<'a>, Refusal> {
         let defaults = Defaults {
             limits: self.limits,
             issuer: self.issuer.as_deref(),
             clock: self.clock,
             code_lifetime: self.code_lifetime,
         };
-        let message = event::parse(bytes, line, &defaults).map_err(Refusal::Invalid)?;
-        let mut decision = match message {
+        let (message, own_id) =
+            event::parse_with_own_id(bytes, line, &defaults).map_err(Refusal::Invalid)?;
+        Ok(Arrival {
+            message,
+            own_id,
+            line,
+        })
+    }
+
+    /// The second half: applies the flow rule, for which a code is exchanged once. So whoever is
+    /// not sure to dispatch what comes of it must not ask.
+    ///
+    /// # Errors
+    /// Its code is still pending. Nothing is to be dispatched then.
+    #[inline]
+    pub fn decide<'a>(&'a self, arrival: Arrival<'a>) -> Result<Decision<'a>, Refusal> {
+        let line = arrival.line;
+        let mut decision = match arrival.message {
             Message::Event(event) => Outcome::Dispatch(event).into(),
             Message::AuthorizationCompleted(fact) => self
                 .flow
@@ -132,6 +159,65 @@ impl Pipeline {
     }
 }
 
+/// An event or fact that was read, and of which nothing has come yet.
+#[derive(Debug)]
+pub struct Arrival<'a> {
+    message: Message<'a>,
+    own_id: bool,
+    line: Option<u64>,
+}
+
+impl Arrival<'_> {
+    /// The SPI whose listeners are called if anything comes of it.
+    pub fn spi(&self) -> Spi {
+        match &self.message {
+            Message::Event(event) => event.spi(),
+            Message::AuthorizationCompleted(_) | Message::CodeExchanged(_) => {
+                Spi::SubjectAuthAndConsent
+            }
+        }
+    }
+
+    /// The value of its `type`.
+    pub fn kind(&self) -> &'static str {
+        match &self.message {
+            Message::Event(event) => event.spi().name(),
+            Message::AuthorizationCompleted(_) => "authorization_completed",
+            Message::CodeExchanged(_) => "code_exchanged",
+        }
+    }
+
+    /// The id that the sender gave it, if it did.
+    pub fn own_id(&self) -> Option<&str> {
+        if !self.own_id {
+            return None;
+        }
+        match &self.message {
+            Message::Event(event) => Some(event.id()),
+            Message::AuthorizationCompleted(fact) => Some(fact.event.id()),
+            Message::CodeExchanged(fact) => fact.id.as_deref(),
+        }
+    }
+
+    /// What it shares with others of the same request or grant.
+    pub fn txn(&self) -> Option<&str> {
+        match &self.message {
+            Message::Event(event) => event.txn(),
+            Message::AuthorizationCompleted(fact) => fact.event.txn(),
+            Message::CodeExchanged(fact) => fact.txn.as_deref(),
+        }
+    }
+
+    /// The provider's issuer identifier.
+    pub fn issuer(&self) -> &str {
+        match &self.message {
+            Message::Event(event) => event.issuer(),
+            Message::AuthorizationCompleted(fact) => fact.event.issuer(),
+            Message::CodeExchanged(fact) => &fact.issuer,
+        }
+    }
+}
+
 /// A line of which nothing comes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -148,6 +234,13 @@ impl Refusal {
         match self {
             Self::Invalid(error) => error.line(),
             Self::CodeStillPending(error) => error.line,
+        }
+    }
+
+    /// Whether the very same may be taken later: never if it is the sender's mistake.
+    pub fn may_be_sent_again(&self) -> bool {
+        match self {
+            Self::Invalid(_) | Self::CodeStillPending(_) => false,
         }
     }
 

@@ -158,6 +158,49 @@ codes! {
     KEY_FILE_EXPOSED = "OPL0402" Warn
         "Other users of this machine can read the file with the signing keys."
         "`chmod 600` it, and think of replacing the keys.";
+
+    LISTENING = "OPL0501" Info
+        "Events can be posted at the Unix socket or address in the line."
+        "Nothing.";
+    INTAKE_STOPPED = "OPL0502" Info
+        "The intake over HTTP has stopped: all requests that had begun were answered."
+        "Nothing.";
+    REQUESTS_ABANDONED = "OPL0503" Warn
+        "The intake over HTTP has stopped, and some requests had not ended within the time for it: a listener takes long, or a sender. Nobody was told what became of them."
+        "Look for a listener that is over its budget (OPL0203), or does not come back. Senders repeat what was not answered.";
+    ACCEPT_FAILED = "OPL0504" Error
+        "The system gives no more connections, for lack of file descriptors or memory. Tried again after 50 ms; logged once in ten seconds at the most."
+        "Raise the limit on open files above twice `max_connections` (systemd: `LimitNOFILE`), or lower `max_connections`.";
+    FEW_FILES = "OPL0505" Warn
+        "The process may have fewer files open than `max_connections` asks for, even at its hard limit."
+        "As for OPL0504.";
+    TOO_MANY_CONNECTIONS = "OPL0506" Warn
+        "There were `max_connections` on one of the two doors, so others were turned away, with a 503 where it could be said. Logged once in ten seconds at the most."
+        "Look at who keeps them open; raise `max_connections` under `[intake]` if they are needed.";
+    TOO_SLOW = "OPL0507" Warn
+        "A request did not arrive within `read_timeout_ms`, or nobody took its answer for as long. The connection was closed; nothing of the request was dispatched unless it was whole. Logged once in ten seconds at the most."
+        "Look at the sender and the network. Many of these from one address may be an attack.";
+    UNAUTHORIZED = "OPL0508" Warn
+        "A request over TCP had no bearer token, or a wrong one, and was refused. Logged once in ten seconds at the most."
+        "Give the sender the token in `token_file`; if nobody should send from there, see who does.";
+    FORBIDDEN = "OPL0509" Warn
+        "A process of a user that `unix_peers` does not name has used the Unix socket, and was refused. Logged once in ten seconds at the most."
+        "Add the user to `unix_peers`, or see what the process is.";
+    NO_HANDSHAKE = "OPL0510" Warn
+        "A TLS handshake failed: for lack of a client certificate that `client_ca` has signed, say, or because the other side does not trust the host's. Logged once in ten seconds at the most."
+        "See what the line says; renew certificates that have expired.";
+    OVERLOADED = "OPL0511" Warn
+        "As many events of an SPI as `concurrency` allows were with its listeners, so another was turned away with a 503. Nothing of it was done: the sender sends it again. Logged once in ten seconds for each SPI at the most."
+        "Find the listener that is slow or does not come back (OPL0203 and the metrics name it). Raise `concurrency` if the listeners wait well for many at once.";
+    EVENT_REPEATED = "OPL0512" Debug
+        "An event with an id that was dispatched within the time of `remember` came again, and was not dispatched again. Its sender was told so."
+        "Nothing: senders repeat what they have seen no answer to.";
+    POSTED_EVENT_REFUSED = "OPL0513" Error
+        "A request had events that are not valid. They were not dispatched, the others were, and the sender was told of each. The line has the first of them; logged once in ten seconds at the most."
+        "Mend what sends them: line, member and what was expected are in the answer too.";
+    SECRET_EXPOSED = "OPL0514" Warn
+        "Other users of this machine can read or change the file with the token or the TLS key."
+        "`chmod 600` it, and think of replacing what is in it.";
 }
 
 #[cfg(test)]

@@ -6,10 +6,12 @@
 pub(crate) mod bridge;
 pub mod codes;
 mod layout;
+mod seldom;
 mod subscribe;
 
 pub use codes::{Code, Severity};
 pub(crate) use layout::may_end_a_line;
+pub(crate) use seldom::Seldom;
 pub use subscribe::{Format, Settings, subscribe};
 
 use crate::StartError;

@@ -122,6 +122,13 @@ mod unix {
             &self.stop
         }
 
+        /// Waits until a signal has come.
+        pub(crate) fn wait(&self) {
+            let mut arrived = [PollFd::new(&self.arrived, PollFlags::IN)];
+            // Nothing else than a signal ends it, not even an error of the system.
+            while poll(&mut arrived, None).is_err() {}
+        }
+
         /// Waits until there is something to read (true), or a signal came (false).
         pub(super) fn wait_for(&self, source: &File) -> io::Result<bool> {
             let mut both = [
@@ -156,6 +163,13 @@ mod other {
 
         pub(crate) fn stop(&self) -> &AtomicBool {
             &self.0
+        }
+
+        /// Waits for the end of the process.
+        pub(crate) fn wait(&self) {
+            loop {
+                std::thread::park();
+            }
         }
 
         pub(super) fn wait_for(&self, _: &File) -> io::Result<bool> {

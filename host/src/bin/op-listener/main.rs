@@ -10,6 +10,7 @@ mod list;
 mod pin;
 mod probe;
 mod run;
+mod serving;
 
 use std::panic;
 use std::process::ExitCode;
@@ -34,8 +35,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Load the listeners and call them for a stream of events, until it ends or SIGTERM or SIGINT
-    /// comes
+    /// Load the listeners and call them for a stream of events, until it ends, or for those that
+    /// are posted over HTTP; in any case until SIGTERM or SIGINT comes
     Run(run::Arguments),
     /// Show what is in a plugin directory, without executing any of it
     List(list::Arguments),

@@ -2,6 +2,7 @@
 
 use std::io::BufReader;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use op_listener_host::config::Config;
@@ -12,6 +13,7 @@ use op_listener_host::{Host, StartError};
 
 use crate::exit::Exit;
 use crate::interrupt::{self, Input, Signals};
+use crate::serving::Serving;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -21,9 +23,10 @@ pub(crate) struct Arguments {
     /// The directory with the plugins, in place of the configuration's [default: plugins]
     #[arg(long, value_name = "DIR")]
     plugins: Option<PathBuf>,
-    /// The events, one JSON object a line; `-` is standard input
-    #[arg(long, value_name = "FILE", default_value = "-")]
-    events: PathBuf,
+    /// Events, one JSON object a line; `-` is standard input [default: `-`, or none where the
+    /// configuration has `unix` or `http` under [intake]]
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
 }
 
 /// How much is read at a time.
@@ -53,15 +56,18 @@ pub(crate) fn run(arguments: Arguments) -> Exit {
         Err(error) => return Exit::Internal.because(format_args!("signals: {error}")),
     };
     let feed = match Feed::new(&config) {
-        Ok(feed) => feed,
+        Ok(feed) => Arc::new(feed),
         Err(error) => return Exit::Usage.because(error),
     };
-    let input = match interrupt::open(&arguments.events) {
+    let serves = config.intake.listen.is_somewhere();
+    let events = arguments.events;
+    let events = events.or_else(|| (!serves).then(|| PathBuf::from("-")));
+    let input = match events.as_deref().map(interrupt::open).transpose() {
         Ok(input) => input,
         Err(error) => {
+            let events = events.unwrap_or_default();
             return Exit::Usage.because(format_args!(
-                "the events in {:?} cannot be read: {error}",
-                arguments.events
+                "the events in {events:?} cannot be read: {error}"
             ));
         }
     };
@@ -69,25 +75,38 @@ pub(crate) fn run(arguments: Arguments) -> Exit {
         Ok(prober) => prober,
         Err(error) => return Exit::Internal.because(format_args!("this program: {error}")),
     };
-    let host = match Host::builder().config(config).prober(prober).build() {
-        Ok(host) => host,
+    let host = Host::builder().config(config.clone()).prober(prober);
+    let host = match host.build() {
+        Ok(host) => Arc::new(host),
         Err(error @ StartError::Refused { .. }) => {
             log::start_abandoned(&error);
             return Exit::ListenerRefused;
         }
         Err(error) => return Exit::Usage.because(error),
     };
+    let serving = match Serving::start(&config, &host, &feed) {
+        Ok(serving) => serving,
+        Err(exit) => return exit,
+    };
     let mut totals = Totals::default();
-    let lines = BufReader::with_capacity(BUFFER, Input::new(input, &signals));
-    let read = feed.lines(lines, &host, signals.stop(), &mut totals);
+    let read = input.map_or(Ok(()), |input| {
+        let lines = BufReader::with_capacity(BUFFER, Input::new(input, &signals));
+        feed.lines(lines, &host, signals.stop(), &mut totals)
+    });
+    // Of what was posted the sender was told; of the stream nobody was.
+    let refused = totals.refused > 0;
+    if serving.serves() {
+        signals.wait();
+    }
     if signals.stop().load(Ordering::Relaxed) {
         log::stop_requested();
     }
+    serving.stop(&mut totals);
     host.shutdown();
     log::stopped(&totals);
     match read {
         Err(_) => Exit::Internal,
-        Ok(()) if totals.refused > 0 => Exit::EventsRefused,
+        Ok(()) if refused => Exit::EventsRefused,
         Ok(()) => Exit::Well,
     }
 }

@@ -129,15 +129,15 @@ fn a_key_without_a_value() {
 
 #[test]
 fn a_control_character_is_shown_escaped() {
-    let said = refusal("issuer = \"a\u{1b}[2Jb\"\n\"key\\u001b[2J\" = 1\n");
+    let said = refusal("issuer = \"a\u{1b}[2Jb\"\n\"odd\\u001b[2J\" = 1\n");
     let expected = r#"op.toml:1:12: not TOML: invalid basic string, expected non-double-quote visible characters, `\`
   |
 1 | issuer = "a\u{1b}[2Jb"
   |            ^^^^^^
 
-op.toml:2:1: unknown key `key\u{1b}[2J`
+op.toml:2:1: unknown key `odd\u{1b}[2J`
   |
-2 | "key\u001b[2J" = 1
+2 | "odd\u001b[2J" = 1
   | ^^^^^^^^^^^^^^
   = the keys of the top of the file: `issuer`, `clients`, `data_dir`, `plugins`, `signing`, `log`, `intake`, `flow`, `dispatch`, `listener`"#;
     assert_eq!(said, expected, "\n{said}");

@@ -7,7 +7,7 @@ use super::show::assert_round_trip;
 use super::{BASE, parse};
 use crate::Spi;
 use crate::config::secrets::is_secret_key;
-use crate::config::{Config, ListenerConfig};
+use crate::config::{Config, ListenConfig, ListenerConfig, TlsConfig, UnixConfig, UnixPeer};
 use crate::library::{PublicKeys, Trust};
 
 /// Words of configuration files, so that random texts get beyond the first character.
@@ -136,6 +136,7 @@ fn config() -> impl Strategy<Value = Config> {
         config.signing.kid = kid;
         config.intake.max_line = numbers.0;
         config.intake.max_depth = numbers.1;
+        config.intake.listen = listen_for(numbers.1, &config);
         config.flow.code_lifetime = std::time::Duration::from_secs(numbers.2);
         config.dispatch.budget = std::time::Duration::from_nanos(numbers.3);
         config.dispatch.measure = measure;
@@ -148,6 +149,35 @@ fn config() -> impl Strategy<Value = Config> {
         }
         config
     })
+}
+
+/// Nowhere, or one of the doors, or both.
+fn listen_for(number: usize, config: &Config) -> ListenConfig {
+    let mut listen = ListenConfig {
+        max_body: 1024 + number,
+        max_connections: number,
+        remember: std::time::Duration::from_secs(number as u64 - 1),
+        ..ListenConfig::default()
+    };
+    if number.is_multiple_of(2) {
+        listen.unix = Some(UnixConfig {
+            path: config.data_dir.join("\"socket\""),
+            mode: u32::try_from(number).unwrap() % 0o1000,
+            peers: number
+                .is_multiple_of(4)
+                .then(|| vec![UnixPeer::Uid(7), UnixPeer::Name("o\"p".to_owned())]),
+        });
+    }
+    if number.is_multiple_of(3) {
+        listen.http = Some("[::1]:8790".parse().unwrap());
+        listen.token_file = Some(config.data_dir.join("token"));
+        listen.tls = number.is_multiple_of(9).then(|| TlsConfig {
+            certificate: config.data_dir.join("cert"),
+            key: config.data_dir.join("key"),
+            client_ca: (number % 5 > 1).then(|| config.data_dir.join("ca")),
+        });
+    }
+    listen
 }
 
 /// Each of the ways in turn.

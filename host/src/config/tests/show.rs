@@ -55,6 +55,16 @@ level = "info"
 [intake]
 max_line = 1048576
 max_depth = 128
+# unix: not set, no Unix socket
+# http: not set, no TCP
+max_body = 8388608
+max_header = 16384
+max_connections = 1024
+concurrency = 64
+read_timeout_ms = 10000
+idle_timeout = 60
+remember = 600
+max_remembered = 100000
 
 [flow]
 max_pending = 100000

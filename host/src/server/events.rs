@@ -1,0 +1,286 @@
+//! `POST /events`: who may, what the body is, and the answer once all of it was dispatched.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap, HeaderValue,
+    TRANSFER_ENCODING,
+};
+use hyper::{Method, Request, StatusCode};
+
+use super::answer::{Answer, Field, Problem, closing, method_not_allowed};
+use super::body::{self, Lease, NoBody};
+use super::connection::{Door, Visit};
+use super::job::{Job, Progress};
+use super::report::Report;
+use super::token::Shown;
+use crate::log::say;
+
+/// A longer body is no work for a thread that drives sockets.
+const INLINE: usize = 128 << 10;
+
+/// Answers a request to `/events`.
+pub(super) async fn post(visit: &Visit, request: Request<Incoming>) -> Answer {
+    let (head, mut body) = request.into_parts();
+    let refused = if head.method == Method::POST {
+        authorize(visit, &head.headers).and_then(|()| format(visit, &head.headers, &body))
+    } else {
+        Err(method_not_allowed("POST"))
+    };
+    let lines = match refused {
+        Ok(lines) => lines,
+        Err(problem) => return refuse(visit, &head.headers, body, problem).await,
+    };
+    let shared = &visit.shared;
+    let mut room = shared.room.lease();
+    let most = shared.max_body;
+    match body::read(&mut body, most, &visit.pace, &mut room).await {
+        Ok(bytes) => dispatch(visit, bytes, lines, room).await,
+        Err(why) => {
+            let problem = no_body(visit, why);
+            refuse(visit, &head.headers, body, problem).await
+        }
+    }
+}
+
+async fn dispatch(visit: &Visit, bytes: Bytes, lines: bool, room: Lease) -> Answer {
+    visit.pace.body_read();
+    let shared = &visit.shared;
+    shared
+        .counts
+        .body_bytes
+        .fetch_add(bytes.len() as u64, Relaxed);
+    let large = bytes.len() > INLINE;
+    let mut job = Job::new(shared, bytes, lines, room);
+    let report = if !large && job.run() == Progress::Done {
+        job.into_report()
+    } else {
+        match tokio::task::spawn_blocking(move || job.run_in_pool()).await {
+            Ok(report) => report,
+            // It panicked, which is logged by then, or the runtime ends.
+            Err(_) => return internal(),
+        }
+    };
+    account(visit, &report);
+    if lines {
+        report.answer_lines()
+    } else {
+        report.answer_one()
+    }
+}
+
+fn account(visit: &Visit, report: &Report) {
+    let counts = &visit.shared.counts;
+    counts.add(&report.totals);
+    if report.duplicates > 0 {
+        counts.duplicates.fetch_add(report.duplicates, Relaxed);
+    }
+    if report.under_way > 0 {
+        counts
+            .in_flight_duplicates
+            .fetch_add(report.under_way, Relaxed);
+    }
+    if let Some((refused, first)) = report.first_invalid()
+        && let Some(count) = visit.shared.seldom.invalid.happened(Instant::now())
+    {
+        say!(
+            POSTED_EVENT_REFUSED,
+            "Refused {refused} events of a request from {}; {first} ({count} such requests since the \
+             last such line)",
+            visit.peer.name,
+        );
+    }
+}
+
+/// Whether this sender may post events.
+fn authorize(visit: &Visit, headers: &HeaderMap) -> Result<(), Problem> {
+    match visit.peer.door {
+        // Its mode and the peers that may use it are what guards it.
+        Door::Unix => Ok(()),
+        Door::Tcp { .. } => bearer(visit, headers),
+    }
+}
+
+/// Whether a request over TCP shows the token, if there is one. Without one there are client
+/// certificates, and the sender has one of those.
+pub(super) fn bearer(visit: &Visit, headers: &HeaderMap) -> Result<(), Problem> {
+    let live = visit.shared.live.load();
+    let Some(token) = &live.token else {
+        return Ok(());
+    };
+    let (detail, challenge) = match token.shown(headers.get(AUTHORIZATION)) {
+        Shown::Right => return Ok(()),
+        Shown::Nothing => (
+            "send the header field `Authorization: Bearer` with the token",
+            "Bearer realm=\"op-listener\"",
+        ),
+        Shown::Wrong => (
+            "the token is another one",
+            "Bearer realm=\"op-listener\", error=\"invalid_token\"",
+        ),
+    };
+    visit.shared.counts.unauthorized.fetch_add(1, Relaxed);
+    if let Some(count) = visit.shared.seldom.unauthorized.happened(Instant::now()) {
+        say!(
+            UNAUTHORIZED,
+            "A request from {} has no token, or a wrong one ({count} since the last such line)",
+            visit.peer.name,
+        );
+    }
+    let mut problem = Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "unauthorized",
+        "A bearer token is needed",
+        detail,
+    );
+    problem.field = Field::Challenge(challenge);
+    Err(problem)
+}
+
+/// Whether the body is lines (true) or one event, by its media type; or what is wrong before it
+/// has come.
+fn format(visit: &Visit, headers: &HeaderMap, body: &Incoming) -> Result<bool, Problem> {
+    let unsupported = |detail| {
+        let title = "Not a kind of body that is understood";
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        Problem::new(status, "unsupported-media-type", title, detail)
+    };
+    let identity = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|coding| !identity(coding))
+    {
+        return Err(unsupported("send it without a Content-Encoding"));
+    }
+    let lines = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(media_type)
+        .ok_or_else(|| {
+            unsupported(
+                "send one event as `application/json`, or one on each line as \
+                 `application/x-ndjson`, in UTF-8",
+            )
+        })?;
+    if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
+        let title = "The body's length is not known";
+        let detail = "send `Content-Length`, or the body in chunks";
+        let status = StatusCode::LENGTH_REQUIRED;
+        return Err(Problem::new(status, "length-required", title, detail));
+    }
+    if body.size_hint().lower() > visit.shared.max_body as u64 {
+        return Err(too_large(visit.shared.max_body));
+    }
+    Ok(lines)
+}
+
+/// Whether a body of this media type is lines or one event; `None` if it is neither.
+fn media_type(value: &str) -> Option<bool> {
+    let (essence, parameters) = value.split_once(';').unwrap_or((value, ""));
+    let utf_8 = parameters.split(';').all(|parameter| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let value = value.trim().trim_matches('"');
+        !name.trim().eq_ignore_ascii_case("charset") || value.eq_ignore_ascii_case("utf-8")
+    });
+    let lines = match essence.trim().to_ascii_lowercase().as_str() {
+        "application/json" => false,
+        "application/x-ndjson"
+        | "application/ndjson"
+        | "application/jsonl"
+        | "application/jsonlines"
+        | "application/x-jsonlines" => true,
+        _ => return None,
+    };
+    utf_8.then_some(lines)
+}
+
+fn too_large(most: usize) -> Problem {
+    let detail = format!(
+        "a body may be {most} bytes long: send fewer events at once, or raise `max_body` under [intake]"
+    );
+    let title = "The body is too long";
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", title, detail)
+}
+
+fn no_body(visit: &Visit, why: NoBody) -> Problem {
+    match why {
+        NoBody::TooLong => too_large(visit.shared.max_body),
+        NoBody::Late => {
+            visit.shared.timed_out(&visit.peer.name);
+            let detail =
+                "send header and body within `read_timeout_ms`; nothing of it was dispatched";
+            let title = "The request did not arrive in time";
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "late", title, detail)
+        }
+        NoBody::NoRoom => {
+            visit.shared.counts.no_room.fetch_add(1, Relaxed);
+            let detail = "other requests' bodies fill the memory for them: send it again";
+            Problem::passing("no-room", "No room for the body", detail)
+        }
+        NoBody::Broken => {
+            let detail =
+                "the body ends before its length, or is not in the form that was announced";
+            let title = "The body is not whole";
+            Problem::new(StatusCode::BAD_REQUEST, "broken-body", title, detail)
+        }
+    }
+}
+
+fn internal() -> Answer {
+    let detail = "the host failed in the middle of it: the log says where";
+    let mut problem = Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "An error in the host",
+        detail,
+    );
+    problem.retry = true;
+    problem.answer()
+}
+
+/// Answers without having read all of the body. Reads some of it, so that a sender that writes
+/// first and reads then finds the answer and not a broken connection.
+async fn refuse(
+    visit: &Visit,
+    headers: &HeaderMap,
+    mut body: Incoming,
+    problem: Problem,
+) -> Answer {
+    let answer = problem.answer();
+    // Who waits to be asked for the body is not asked for it.
+    let waits = headers.contains_key(EXPECT);
+    if !waits && body::drain(&mut body, &visit.pace).await {
+        return answer;
+    }
+    closing(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::media_type;
+
+    #[test]
+    fn media_types_are_told_apart_whatever_their_case_and_parameters() {
+        for json in [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            "application/json;charset=\"utf-8\"; x=y",
+        ] {
+            assert_eq!(media_type(json), Some(false), "{json}");
+        }
+        for lines in ["application/x-ndjson", "application/jsonl ; charset=utf-8"] {
+            assert_eq!(media_type(lines), Some(true), "{lines}");
+        }
+        for neither in [
+            "",
+            "text/plain",
+            "application/json; charset=latin1",
+            "application/jsonish",
+            "application/secevent+jwt",
+        ] {
+            assert_eq!(media_type(neither), None, "{neither}");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The events of one request: each is read, known by its id or new, let in to its SPI's listeners or
+//! turned away, and dispatched; then the next. What became of them is a [`Report`].
+//!
+//! Begun on a thread that drives sockets, and given up there before a listener could keep it: the
+//! rest is done on a thread of the pool, which may wait for as long as a listener likes.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use hyper::body::Bytes;
+
+use super::body::Lease;
+use super::remembered::Known;
+use super::report::{Report, Why};
+use super::shared::Shared;
+use crate::Spi;
+use crate::feed;
+use crate::intake::ndjson::{Lines, TooLong};
+use crate::intake::{Arrival, Pipeline};
+use crate::log::say;
+
+/// After so many ticks a job is no longer done on a thread that drives sockets.
+const PATIENCE: u32 = 2;
+
+/// A request's events.
+pub(super) struct Job {
+    shared: Arc<Shared>,
+    body: Bytes,
+    /// Whether the body has an event on each line, or is one.
+    lines: bool,
+    /// How many bytes and lines of it are done.
+    done: (usize, u64),
+    report: Report,
+    /// When it began, or went to the pool.
+    began: u32,
+    where_it_is: Where,
+    /// For the body.
+    _room: Lease,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Where {
+    Inline,
+    Pool,
+}
+
+/// How far a job came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// To its end.
+    Done,
+    /// The rest is for the pool.
+    ForThePool,
+}
+
+impl Job {
+    /// All of a body.
+    pub(super) fn new(shared: &Arc<Shared>, body: Bytes, lines: bool, room: Lease) -> Self {
+        shared.jobs.fetch_add(1, Relaxed);
+        Self {
+            shared: Arc::clone(shared),
+            body,
+            lines,
+            done: (0, 0),
+            report: Report::default(),
+            began: shared.watch.begin(),
+            where_it_is: Where::Inline,
+            _room: room,
+        }
+    }
+
+    /// Does as much as can be done here.
+    pub(super) fn run(&mut self) -> Progress {
+        let pipeline = self.shared.feed.pipeline();
+        let limit = pipeline.limits().line_bytes;
+        if !self.lines {
+            let took = take(
+                &self.shared,
+                &pipeline,
+                &self.body,
+                (None, self.began, self.where_it_is),
+                &mut self.report,
+            );
+            return took.unwrap_or(Progress::Done);
+        }
+        let left = self.body.get(self.done.0..).unwrap_or_default();
+        let mut lines = Lines::resume((left, self.done.1), limit);
+        loop {
+            let before = lines.left();
+            // Memory can be read always.
+            let Ok(Some(line)) = lines.next_line() else {
+                return Progress::Done;
+            };
+            let at = (Some(line.number), self.began, self.where_it_is);
+            let took = match line.bytes {
+                Ok(bytes) => take(&self.shared, &pipeline, bytes, at, &mut self.report),
+                Err(TooLong { limit }) => {
+                    self.report.too_long(line.number, limit);
+                    None
+                }
+            };
+            if took == Some(Progress::ForThePool) {
+                self.done = (self.body.len() - before.0.len(), before.1);
+                return Progress::ForThePool;
+            }
+            if self.where_it_is == Where::Inline && self.is_slow() {
+                let after = lines.left();
+                self.done = (self.body.len() - after.0.len(), after.1);
+                return Progress::ForThePool;
+            }
+        }
+    }
+
+    /// Does the rest on this thread, which may be kept for as long as listeners like.
+    pub(super) fn run_in_pool(mut self) -> Report {
+        self.where_it_is = Where::Pool;
+        self.run();
+        self.into_report()
+    }
+
+    /// What became of the events.
+    pub(super) fn into_report(mut self) -> Report {
+        std::mem::take(&mut self.report)
+    }
+
+    fn is_slow(&self) -> bool {
+        self.shared.watch.tick().saturating_sub(self.began) >= PATIENCE
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.shared.jobs.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Takes one event. `None` is as good as done; nothing has happened if it is for the pool.
+#[inline]
+fn take(
+    shared: &Shared,
+    pipeline: &Pipeline,
+    bytes: &[u8],
+    (line, tick, place): (Option<u64>, u32, Where),
+    report: &mut Report,
+) -> Option<Progress> {
+    let arrival = match pipeline.read(bytes, None) {
+        Ok(arrival) => arrival,
+        Err(refusal) => {
+            report.invalid(line, &refusal);
+            return None;
+        }
+    };
+    let claim = match shared.remembered.claim(&arrival) {
+        Known::New(claim) => claim,
+        Known::Done => {
+            repeated(&arrival);
+            report.duplicates += 1;
+            return None;
+        }
+        Known::UnderWay => {
+            report.refuse(line, Why::UnderWay);
+            return None;
+        }
+    };
+    let spi = arrival.spi();
+    let _inline = match place {
+        Where::Pool => None,
+        Where::Inline => {
+            let inline = shared.calls.inline(spi, tick);
+            // Otherwise there may be room, but not here.
+            if inline.is_none() && !shared.calls.is_full(spi) {
+                return Some(Progress::ForThePool);
+            }
+            inline
+        }
+    };
+    let Some(_call) = shared.calls.enter(spi) else {
+        overloaded(shared, &arrival, spi);
+        report.refuse(line, Why::Overloaded(spi));
+        return None;
+    };
+    match pipeline.decide(arrival) {
+        Ok(decision) => {
+            feed::act(&decision, &shared.host, &mut report.totals);
+            claim.done();
+        }
+        Err(refusal) => report.invalid(line, &refusal),
+    }
+    None
+}
+
+#[cold]
+fn repeated(arrival: &Arrival<'_>) {
+    say!(
+        EVENT_REPEATED,
+        "The {} {} was dispatched before, and is not again",
+        arrival.kind(),
+        Named(arrival),
+    );
+}
+
+#[cold]
+fn overloaded(shared: &Shared, arrival: &Arrival<'_>, spi: Spi) {
+    shared.counts.overloaded[spi as usize].fetch_add(1, Relaxed);
+    if let Some(count) = shared.seldom.overloaded[spi as usize].happened(Instant::now()) {
+        say!(
+            OVERLOADED,
+            "{} events of {spi} are with its listeners, which is the most that `concurrency` allows: \
+             turned away the {} {} ({count} since the last such line)",
+            shared.calls.bound(),
+            arrival.kind(),
+            Named(arrival),
+        );
+    }
+}
+
+/// How log lines name an event.
+struct Named<'a>(&'a Arrival<'a>);
+
+impl std::fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.own_id().unwrap_or("without an id"))?;
+        match self.0.txn() {
+            Some(txn) => write!(f, " (txn {txn})"),
+            None => Ok(()),
+        }
+    }
+}

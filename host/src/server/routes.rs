@@ -1,0 +1,129 @@
+//! Which resource a request is for, and the answers of all but `/events`.
+
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::header::{CACHE_CONTROL, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::answer::{Answer, Problem, body, closing, json, method_not_allowed, with};
+use super::connection::{Door, Visit};
+use super::counts::Route;
+use super::events;
+use crate::Spi;
+
+/// An SPI that has no room for so long makes the host not ready.
+const SATURATED: Duration = Duration::from_secs(3);
+
+/// What is asked for.
+pub(super) fn route(path: &str) -> Route {
+    match path {
+        "/events" => Route::Events,
+        "/healthz" => Route::Healthz,
+        "/readyz" => Route::Readyz,
+        "/.well-known/jwks.json" => Route::Jwks,
+        _ => Route::Other,
+    }
+}
+
+/// Answers a request.
+pub(super) async fn answer(visit: &Visit, request: Request<Incoming>) -> Answer {
+    let watch = &visit.shared.watch;
+    visit.pace.header_read(watch.round());
+    let route = route(request.uri().path());
+    let answer = if !visit.peer.allowed {
+        closing(forbidden(visit))
+    } else if route == Route::Events {
+        events::post(visit, request).await
+    } else {
+        get(visit, route, &request)
+    };
+    visit.shared.counts.answered(route, answer.status());
+    visit.pace.answered(watch.round());
+    answer
+}
+
+fn get(visit: &Visit, route: Route, request: &Request<Incoming>) -> Answer {
+    if route == Route::Other {
+        let title = "There is no such resource";
+        let detail = "events are posted to /events";
+        return Problem::new(StatusCode::NOT_FOUND, "not-found", title, detail).answer();
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return method_not_allowed("GET, HEAD").answer();
+    }
+    match route {
+        Route::Jwks => with(
+            body(
+                StatusCode::OK,
+                HeaderValue::from_static("application/jwk-set+json"),
+                visit.shared.host.jwk_set().to_owned(),
+            ),
+            CACHE_CONTROL,
+            HeaderValue::from_static("public, max-age=300"),
+        ),
+        Route::Readyz => match inside(visit, request) {
+            Ok(()) => readiness(visit),
+            Err(problem) => problem.answer(),
+        },
+        _ => uncached(json(StatusCode::OK, &json!({ "status": "serving" }))),
+    }
+}
+
+/// Whether somebody may look inside: whoever is on this machine, and elsewhere who may post events.
+fn inside(visit: &Visit, request: &Request<Incoming>) -> Result<(), Problem> {
+    match visit.peer.door {
+        Door::Unix | Door::Tcp { loopback: true } => Ok(()),
+        Door::Tcp { loopback: false } => events::bearer(visit, request.headers()),
+    }
+}
+
+/// Whether the host can take events of all SPIs, and if not, why.
+fn readiness(visit: &Visit) -> Answer {
+    let shared = &visit.shared;
+    let in_flight = shared.calls.in_flight();
+    let mut reasons = Vec::new();
+    let mut spis = Map::new();
+    for spi in Spi::ALL {
+        let full_for = shared.calls.full_for(spi);
+        if let Some(time) = full_for.filter(|time| *time >= SATURATED) {
+            reasons.push(json!({
+                "reason": "saturated",
+                "spi": spi.name(),
+                "detail": format!(
+                    "{} events, all that `concurrency` allows, have been with the listeners of this \
+                     SPI for {} s: one of them is slow, or does not come back",
+                    shared.calls.bound(),
+                    time.as_secs(),
+                ),
+            }));
+        }
+        spis.insert(
+            spi.name().to_owned(),
+            json!({ "in_flight": in_flight[spi as usize], "concurrency": shared.calls.bound() }),
+        );
+    }
+    if shared.is_stopping() {
+        reasons.push(json!({ "reason": "stopping", "detail": "the host was asked to stop" }));
+    }
+    let ready = reasons.is_empty();
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let state = json!({ "ready": ready, "reasons": reasons, "spi": Value::Object(spis) });
+    uncached(json(status, &state))
+}
+
+fn uncached(answer: Answer) -> Answer {
+    with(answer, CACHE_CONTROL, HeaderValue::from_static("no-store"))
+}
+
+fn forbidden(visit: &Visit) -> Answer {
+    visit.shared.forbade(&visit.peer.name);
+    let title = "This user may not use the socket";
+    let detail = "`unix_peers` under [intake] does not name the user of your process";
+    Problem::new(StatusCode::FORBIDDEN, "forbidden", title, detail).answer()
+}
