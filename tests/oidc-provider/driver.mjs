@@ -113,20 +113,21 @@ const cut = (members) => Object.fromEntries(Object.entries(members).filter(([, v
 
 /** Asks for an authorisation, and signs in where the provider wants it. */
 async function authorize(browser, flow, prompt) {
-  const { client, response_type, scope, resource, claims } = flow
+  const { client, response_type, resource, claims, scope = 'openid profile email address roles' } = flow
   const verifier = randomBytes(32).toString('base64url')
   const [redirect_uri] = known.get(client).redirect_uris
   const query = new URLSearchParams(
     cut({
       client_id: client,
       response_type,
-      scope: scope ?? 'openid profile email address roles',
+      scope,
       resource,
       prompt,
       claims: claims && JSON.stringify(claims),
       redirect_uri,
       state: randomBytes(8).toString('hex'),
-      nonce: randomBytes(8).toString('hex'),
+      // Without `openid` it is plain OAuth, which has none.
+      nonce: scope.includes('openid') ? randomBytes(8).toString('hex') : undefined,
       code_challenge: createHash('sha256').update(verifier).digest('base64url'),
       code_challenge_method: 'S256',
     }),

@@ -5,8 +5,8 @@
 //
 // The argument is what the bridge is told, and for this file alone `strayTokens`: issue one outside
 // of a request, and one within `bridge.run`, at start; and `failingAuthzData`. Says `listening ISSUER`
-// on standard error when it is up, and ends, with the bridge's counts on standard output, when its
-// standard input does.
+// on standard error when it is up, and ends, with the bridge's counts in the last line of standard
+// output, when its standard input does.
 
 import { createHash, generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:http'
@@ -59,6 +59,7 @@ function configuration() {
     extraTokenClaims: (ctx, token) => ({ tenant: `ténant "${token.clientId}"` }),
     enabledJWA: { idTokenEncryptionAlgValues: ['A256KW'], idTokenEncryptionEncValues: ['A256GCM'] },
     features: {
+      claimsParameter: { enabled: true },
       clientCredentials: { enabled: true },
       deviceFlow: { enabled: true },
       devInteractions: { enabled: true },

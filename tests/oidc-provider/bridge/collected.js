@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto'
 /**
  * An event that is complete.
  *
- * @typedef {{ id: string, type: string, line: string }} Line
+ * @typedef {{ id: string, type: string, txn: string, line: string }} Line
  */
 
 /** Collects while one request is answered. */
@@ -89,7 +89,7 @@ export class Collected {
     for (const { head, members, late } of this.#events) {
       this.attempt(head.type, () => {
         const event = { ...head, txn, issuer: this.#issuer, ...members, ...late?.() }
-        events.push({ id: head.id, type: head.type, line: JSON.stringify(event) })
+        events.push({ ...head, txn, line: JSON.stringify(event) })
       })
     }
     return { events, unmade: this.#unmade }

@@ -163,16 +163,20 @@ export class Delivery {
     this.#say('info', `the host is back: ${told} events were told late, ${lost} were lost`)
   }
 
-  /** The first of what is kept. */
+  /**
+   * The first of what is kept. The host may take one event of a batch and not the one before: so a
+   * code's exchange is in another batch than its authorisation, without which it means nothing.
+   */
   #batch() {
     let length = 0
-    let count = 0
-    for (const { line } of this.#kept) {
+    const authorized = new Set()
+    const end = this.#kept.findIndex(({ type, txn, line }, count) => {
       length += line.length
-      if (count > 0 && (count === BATCH_EVENTS || length > BATCH_LENGTH)) break
-      count += 1
-    }
-    return this.#kept.slice(0, count)
+      if (type === 'authorization_completed') authorized.add(txn)
+      const isOver = count === BATCH_EVENTS || length > BATCH_LENGTH
+      return count > 0 && (isOver || (type === 'code_exchanged' && authorized.has(txn)))
+    })
+    return end < 0 ? [...this.#kept] : this.#kept.slice(0, end)
   }
 
   /** Waits; not for long any more once the bridge is to be closed. */

@@ -21,7 +21,7 @@ import { readFileSync } from 'node:fs'
  *   registered metadata of their client, or which (true)
  * @property {(ctx: object) => unknown} [authzData] the `authz_data` of a sign-in, from the context
  *   of the authorization request
- * @property {Log} [log] where it says what an operator should know (the console)
+ * @property {Log} [log] where it says what an operator should know (standard error)
  */
 
 /**
@@ -44,7 +44,7 @@ const DEFAULTS = {
   maxKept: 10_000,
   client: true,
   authzData: () => undefined,
-  log: console,
+  log: { info: console.error, warn: console.error, error: console.error },
 }
 /** The least value that makes sense of each number. */
 const NUMBERS = { timeout: 1, retries: 0, maxConnections: 1, maxWaiting: 1, maxKept: 0 }
