@@ -1,9 +1,13 @@
 //! The host is away, or is started again, while users sign in.
 
+use std::fs;
+use std::os::unix::net::UnixListener;
+use std::thread;
+
 use serde_json::{Value, json};
 
 use crate::expected::{assert_seen, assert_well, count};
-use crate::world::{RECORDING, World, stop};
+use crate::world::{RECORDING, SOCKET, World, stop};
 
 fn sign_ins(of: &str) -> Value {
     json!([
@@ -48,6 +52,64 @@ fn sign_ins_go_on_and_the_host_is_told_when_it_is_back() {
     assert_eq!(late, 3);
     let log = stop(host);
     assert!(!log.contains("OPL0302"), "{log}");
+}
+
+#[test]
+fn one_response_waits_for_a_host_that_does_not_answer_and_the_next_ones_do_not() {
+    const TIMEOUT: f64 = 5000.0;
+
+    let Some(world) = World::new(RECORDING) else {
+        return;
+    };
+    // Connections are made, and nobody is there.
+    let nobody = UnixListener::bind(world.path(SOCKET)).unwrap();
+    let mut provider = world.provider(json!({ "timeout": TIMEOUT }));
+    let tokens: Value = vec![json!({ "client": "machine" }); 6].into();
+    let done = world.drive(&provider, &tokens);
+    assert_well(&done);
+    let waited = |flow: &&Value| flow["responses"][0]["ms"].as_f64().unwrap() >= TIMEOUT;
+    assert_eq!(done.iter().filter(waited).count(), 1, "{done:?}");
+    drop(nobody);
+    fs::remove_file(world.path(SOCKET)).unwrap();
+    let (host, _) = world.host();
+    let line = provider.wait_for("the host is back");
+    assert!(line.contains("6 events were told late, 0 were lost"), "{line}");
+    assert_eq!(world.events().len(), 6);
+    provider.end();
+    stop(host);
+}
+
+/// Of flows that are one request each, so that no authorisation waits in the host's memory meanwhile.
+#[test]
+fn no_event_is_lost_or_doubled_while_the_host_is_started_again_and_again() {
+    let Some(world) = World::new(RECORDING) else {
+        return;
+    };
+    let mut host = world.host().0;
+    let provider = world.provider(json!({ "timeout": 1000, "retries": 3 }));
+    let flows: Value = (0..60)
+        .map(|user| {
+            json!({ "user": format!("user {user}"), "client": "every-flow", "response_type": "id_token token" })
+        })
+        .collect();
+    let issuer = provider.issuer();
+    let (done, host) = thread::scope(|scope| {
+        let driving = scope.spawn(|| world.drive_at(issuer, &flows, &[]));
+        for round in 1..=4 {
+            // Some sign-ins each time, while there are any.
+            world.events_when(round * 9);
+            stop(host);
+            host = world.host().0;
+        }
+        (driving.join().unwrap(), host)
+    });
+    assert_well(&done);
+    world.events_when(count(&done));
+    let (_, counts) = provider.end();
+    assert_eq!((counts.refused, counts.lost), (0, 0));
+    assert_eq!(counts.posted, count(&done));
+    assert_seen(&done, &world.events());
+    stop(host);
 }
 
 #[test]

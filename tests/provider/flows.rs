@@ -1,5 +1,9 @@
 //! Each flow, counted, and compared claim by claim with what the client got.
 
+use std::fs;
+use std::process::Command;
+
+use op_listener_tests::peers::{or_say, run};
 use serde_json::{Value, json};
 
 use crate::expected::{assert_seen, assert_well, count, of_flow};
@@ -227,6 +231,50 @@ fn an_event_has_all_that_the_provider_knows_and_nothing_secret() {
     provider.end();
     let log = stop(host);
     assert!(!log.contains("eyJ") && !log.contains("secret"), "{log}");
+}
+
+#[test]
+fn tls_takes_events_with_a_certificate() {
+    let config = RECORDING.replace(
+        "unix = \"events.sock\"",
+        "http = \"127.0.0.1:0\", tls = { certificate = \"cert.pem\", key = \"key.pem\", client_ca = \"cert.pem\" }",
+    );
+    let Some(world) = World::new(&config) else {
+        return;
+    };
+    // One certificate for both sides, which is its own authority.
+    let mut openssl = Command::new("openssl");
+    openssl.args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes".split(' '));
+    openssl.args("-subj /CN=localhost -addext subjectAltName=IP:127.0.0.1".split(' '));
+    openssl.args("-addext basicConstraints=critical,CA:FALSE -days 2".split(' '));
+    openssl.arg("-keyout").arg(world.path("key.pem"));
+    openssl.arg("-out").arg(world.path("cert.pem"));
+    if or_say("events over TLS", run(&mut openssl)).is_none() {
+        return;
+    }
+    let (host, place) = world.host();
+    let text = |name: &str| fs::read_to_string(world.path(name)).unwrap();
+    let bridge = json!({
+        "url": place.strip_suffix("/events").unwrap(),
+        "onFailure": "refuse",
+        "tls": { "ca": text("cert.pem"), "cert": text("cert.pem"), "key": text("key.pem") },
+    });
+    let provider = world.provider_with(&bridge);
+    let flow = json!([{ "client": "machine" }]);
+    let done = world.drive(&provider, &flow);
+    assert_well(&done);
+    assert_seen(&done, &world.events());
+    provider.end();
+    // Whom it does not trust it tells nothing.
+    let mut bridge = bridge;
+    bridge["tls"]["ca"] = json!([]);
+    bridge["timeout"] = 300.into();
+    let provider = world.provider_with(&bridge);
+    let refused = world.drive(&provider, &flow);
+    assert_eq!(refused[0]["responses"][0]["status"], 503);
+    assert_seen(&done, &world.events());
+    provider.end();
+    stop(host);
 }
 
 #[test]

@@ -105,17 +105,18 @@ impl World {
 
     /// Drives flows, one after the other, and gives what came of each.
     pub(crate) fn drive(&self, provider: &Provider, flows: &Value) -> Vec<Value> {
-        self.drive_with(provider, flows, &[])
+        self.drive_at(&provider.issuer, flows, &[])
     }
 
     /// Drives flows all at once.
     pub(crate) fn drive_together(&self, provider: &Provider, flows: &Value) -> Vec<Value> {
-        self.drive_with(provider, flows, &["--together"])
+        self.drive_at(&provider.issuer, flows, &["--together"])
     }
 
-    fn drive_with(&self, provider: &Provider, flows: &Value, flags: &[&str]) -> Vec<Value> {
+    /// Drives flows through the provider of that name.
+    pub(crate) fn drive_at(&self, issuer: &str, flows: &Value, flags: &[&str]) -> Vec<Value> {
         let mut node = self.node("driver.mjs");
-        let mut client = start(node.arg(&provider.issuer).args(flags));
+        let mut client = start(node.arg(issuer).args(flags));
         client.send_last(flows.to_string().as_bytes());
         let done = client.finish();
         assert!(done.status.success(), "{}", done.stderr);
@@ -159,6 +160,11 @@ impl World {
 }
 
 impl Provider {
+    /// Its name, and address.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// Waits for a line of what the bridge says.
     pub(crate) fn wait_for(&mut self, text: &str) -> String {
         self.running.wait_for(text)

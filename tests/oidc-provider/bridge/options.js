@@ -27,7 +27,6 @@ import { readFileSync } from 'node:fs'
 /**
  * @typedef {object} Log
  * @property {(message: string) => void} info
- * @property {(message: string) => void} warn
  * @property {(message: string) => void} error
  */
 
@@ -44,7 +43,7 @@ const DEFAULTS = {
   maxKept: 10_000,
   client: true,
   authzData: () => undefined,
-  log: { info: console.error, warn: console.error, error: console.error },
+  log: { info: console.error, error: console.error },
 }
 /** The least value that makes sense of each number. */
 const NUMBERS = { timeout: 1, retries: 0, maxConnections: 1, maxWaiting: 1, maxKept: 0 }
