@@ -9,6 +9,7 @@ mod http;
 mod interfaces;
 mod lines;
 mod needed;
+pub mod peers;
 mod process;
 mod setup;
 
