@@ -1,0 +1,7 @@
+//! The delivery queue, with a real host, a real library, a real store, and all that can go wrong with
+//! them.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+mod delivering;
+mod yard;
