@@ -3,5 +3,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
+mod crashes;
 mod delivering;
+mod driver;
 mod yard;

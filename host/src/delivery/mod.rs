@@ -5,11 +5,13 @@
 //! shares commits between callers. Threads of each queue (`worker`) look for messages that are due,
 //! hand them to the sink and write down what became of them; they know of each other through the
 //! queue's plan (`live`). How the store looks stands in `schema`, its statements in `rows`, what is done
-//! about damage in `damage`; `watch` looks after it.
+//! about damage in `damage`; `watch` looks after it, and [`admin`] is what operators do with it, on a
+//! running host as on a stopped one.
 //!
 //! What a sink is, and how messages come from listeners and get to them, is for [`crate::ffi`] to
 //! know.
 
+pub mod admin;
 mod backoff;
 mod connect;
 mod damage;
@@ -22,6 +24,7 @@ mod schema;
 mod seldom;
 mod stats;
 mod store;
+pub mod view;
 mod watch;
 mod wire;
 mod worker;
