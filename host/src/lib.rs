@@ -16,6 +16,7 @@
 //! | [`intake`] | reads streams of lines, applies defaults and the flow rule | dispatching |
 //! | [`feed`] | puts intake before a host | |
 //! | [`server`] | takes events over HTTP, on a Unix socket or TCP (feature `server`) | reading and dispatching them |
+//! | [`delivery`] | keeps what listeners push, and hands it to their sinks until it is delivered | what a sink does with it |
 //! | [`signing`] | keys and signatures | what is signed |
 //! | [`log`] | the codes, the layout, the listeners' way out | |
 //! | [`metrics`] | what is counted, as OpenMetrics text | counting, and serving it |
@@ -24,6 +25,7 @@
 pub mod check;
 pub mod clients;
 pub mod config;
+pub mod delivery;
 mod dispatch;
 pub mod event;
 pub mod feed;

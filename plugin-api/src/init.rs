@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use crate::Error;
 use crate::ffi::HostLink;
 use crate::logger::Logger;
+use crate::queue::{Queue, QueueOptions, Sink};
 
 /// What the host tells an instance in [`init`](crate::Lifecycle::init). There is no issuer here:
 /// one host may serve several, so it comes with each event.
@@ -142,6 +143,30 @@ impl<'a> InitContext<'a> {
     /// The interface version that the host serves, as `major.minor`.
     pub fn host_interface(&self) -> &str {
         &self.request.host.interface
+    }
+
+    /// Opens a delivery queue of the instance's own, for what a network or anything slow has to
+    /// take: the event method pushes a message, which is durable before the provider is answered, and
+    /// the host hands it to `sink` on threads of its own, again and again until it is delivered or
+    /// refused for good. See [`Queue`] and [`Sink`].
+    ///
+    /// The queue goes by the instance's name, and by [`QueueOptions::name`] where an instance has
+    /// several. What waits in it outlives the process, and the instance that next has the name takes
+    /// it over: after a restart, a reload, or an upgrade of the plugin. So the instances that one entry
+    /// of the configuration makes for several SPIs share one queue; the sink of whichever opened it
+    /// last is called.
+    ///
+    /// Deliveries may begin before `init` has returned. They end before `shutdown` is called.
+    ///
+    /// In a [probe](InitContext::is_probe) the queue is there and does nothing.
+    ///
+    /// # Errors
+    ///
+    /// The store of the queues cannot be opened or belongs to another host, the name is none, the
+    /// operator's settings for the queue do not fit, or the host has no delivery queue.
+    pub fn queue(&self, options: QueueOptions, sink: impl Sink) -> Result<Queue, Error> {
+        Queue::open(self.host, self.is_probe(), &options, sink)
+            .map_err(|error| error.context("the delivery queue"))
     }
 
     /// The host's log for threads of the listener's own. Inside the host's calls `tracing` is

@@ -10,6 +10,7 @@ mod listener;
 mod logger;
 mod metadata;
 mod object;
+mod queue;
 pub mod set;
 mod signer;
 #[cfg(feature = "testing")]
@@ -28,6 +29,9 @@ pub use listener::{
 };
 pub use logger::Logger;
 pub use object::JsonObject;
+pub use queue::{
+    Batch, Message, Outcome, Outcomes, Queue, QueueOptions, QueuedMessage, Sink, WhenFull,
+};
 pub use signer::{JwtSigner, OwnedJwtSigner};
 
 /// What the expansion of [`export!`] names. No part of the public interface.

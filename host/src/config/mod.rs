@@ -7,6 +7,7 @@
 //! at the line through [`Place`].
 
 mod choice;
+mod delivery;
 mod error;
 mod excerpt;
 mod intake;
@@ -28,6 +29,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
+pub use delivery::{DeliveryConfig, Durability, QueueSettings, WhenFull};
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use intake::{ListenConfig, TlsConfig, UnixConfig, UnixPeer};
 pub use listener::{ListenerConfig, is_instance_name};

@@ -8,6 +8,23 @@ use crate::{Buffer, Status, Text};
 pub mod service {
     /// Signs a claims set. Input: `{"typ": string?, "claims": object}`; output: a compact JWS.
     pub const SIGN: u32 = 1;
+    /// Opens a delivery queue. Input: a JSON object with `sink` (a number of the library's own, by
+    /// which [`request::QUEUE_DELIVER`](crate::request::QUEUE_DELIVER) names the sink; an integer
+    /// below 2^63), `name` (string, no: told from other queues of the instance by it) and `options`
+    /// (object, no: see the header for C). Output: a JSON object with `queue` (the number for the
+    /// services below), `name` (of the queue, as operators see it) and `options` (what is in force).
+    pub const QUEUE_OPEN: u32 = 2;
+    /// Puts one message into a queue. Input, bytes: the queue's number (8 bytes), the length of a
+    /// header (4 bytes), the header, and the payload to the end. Numbers are little-endian. The header
+    /// is empty or a JSON object with `key`, `id`, `content_type` (strings) and `headers` (object of
+    /// strings), all of them optional. Output: nothing.
+    ///
+    /// Where the host is calling the listener with an event on this thread, the message is durable
+    /// when the dispatch of that event returns; otherwise when this returns.
+    pub const QUEUE_PUSH: u32 = 3;
+    /// Closes what [`QUEUE_OPEN`] opened: waits until the sink is not being called any more, and it
+    /// will not be again. Messages stay. Input, bytes: the queue's number (8 bytes). Output: nothing.
+    pub const QUEUE_CLOSE: u32 = 4;
 }
 
 /// The levels of log records.

@@ -21,6 +21,19 @@ pub mod request {
     /// asks for it; a conformance check does, to see that the guard holds in the library as it was
     /// built. Input: nothing. Answered with [`Status::PANIC`](crate::Status::PANIC).
     pub const PANIC: u32 = 2;
+    /// Deliver a batch of messages of a queue that the library opened with
+    /// [`service::QUEUE_OPEN`](crate::service::QUEUE_OPEN). On a thread of the host's.
+    ///
+    /// Input, bytes: the sink's number (8 bytes), the number of messages (4 bytes), and for each the
+    /// length of its header (4 bytes), of its payload (4 bytes), the header and the payload. Numbers
+    /// are little-endian. The header is a JSON object with `number` (of the message), `attempt` (from
+    /// 1), `pushed_ms` (Unix time in milliseconds) and what the message was pushed with.
+    ///
+    /// Output: nothing where all were delivered, else a JSON object with either `all` (one outcome) or
+    /// `outcomes` (an array of as many as there are messages). An outcome is `"delivered"` or an
+    /// object with one member, `retry` or `dead`, itself an object with `reason` (string) and
+    /// optionally `status` (number), `answer` (string) and, in `retry`, `after_ms` (number).
+    pub const QUEUE_DELIVER: u32 = 3;
 }
 
 /// How a call ended.

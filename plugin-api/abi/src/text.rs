@@ -40,6 +40,17 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// Lends bytes that are no text, where the number that they go with says that it takes some: the
+    /// input of [`service::QUEUE_PUSH`](crate::service::QUEUE_PUSH), for one. No other text is made so.
+    #[inline]
+    pub const fn of_bytes(bytes: &'a [u8]) -> Self {
+        Self {
+            data: bytes.as_ptr(),
+            length: bytes.len(),
+            lent: PhantomData,
+        }
+    }
+
     /// Lends `text`, if there is one.
     #[inline]
     pub const fn from_option(text: Option<&'a str>) -> Self {
@@ -55,8 +66,8 @@ impl<'a> Text<'a> {
         if self.data.is_null() {
             None
         } else {
-            // SAFETY: `new` took pointer and length from a `&'a str`; a value that came from the
-            // other side of the FFI keeps the same promise by the contract of this crate.
+            // SAFETY: `new` and `of_bytes` took pointer and length from a borrow for `'a`; a value that
+            // came from the other side of the FFI keeps the same promise by the contract of this crate.
             Some(unsafe { std::slice::from_raw_parts(self.data, self.length) })
         }
     }

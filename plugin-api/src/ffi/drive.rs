@@ -9,7 +9,7 @@ use abi_stable::library::RootModule;
 use abi_stable::prefix_type::WithMetadata;
 use op_listener_abi::{
     Buffer, Event, HostHandle, HostTable, HostTableRef, ListenerRef, LogRecord, Object, PluginRef,
-    Status, Text, level,
+    Status, Text, level, request,
 };
 
 use super::guard::guarded;
@@ -60,10 +60,7 @@ unsafe extern "C" fn invoke(
     let mut refused = None;
     let mut answer = None;
     let status = guarded(output, || {
-        let input = match input.checked() {
-            Some(input) => input?,
-            None => "",
-        };
+        let input = input.bytes().unwrap_or_default();
         match wire::invoke(context.addr(), service, input) {
             Ok(text) => answer = Some(text),
             Err(wire::Refusal::Failed(error)) => return Err(error),
@@ -89,14 +86,15 @@ fn outcome(status: Status, output: &Buffer) -> Result<(), Failure> {
     }
 }
 
+/// This library.
+struct Own;
+
+impl Library for Own {
+    const LISTENERS: &'static [ListenerRef] = &[];
+}
+
 /// Starts this library, as a host does that has loaded it.
 pub(crate) fn start_own() -> Result<(), Failure> {
-    struct Own;
-
-    impl Library for Own {
-        const LISTENERS: &'static [ListenerRef] = &[];
-    }
-
     start(plugin::<Own>())
 }
 
@@ -107,6 +105,32 @@ pub(crate) fn start(plugin: PluginRef) -> Result<(), Failure> {
     // SAFETY: the handle is good for as long as the process lives.
     let status = unsafe { start(handle(0), level::TRACE, &mut output) };
     outcome(status, &output)
+}
+
+/// A library, as what requests can be made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Requests(PluginRef);
+
+impl Requests {
+    /// This library.
+    pub(crate) fn of_own() -> Self {
+        Self(plugin::<Own>())
+    }
+
+    /// A library that was loaded.
+    pub(crate) fn of(plugin: PluginRef) -> Self {
+        Self(plugin)
+    }
+
+    /// Hands a batch, in the form that crosses, to a sink. Comes back with the form that does.
+    pub(crate) fn deliver(self, batch: &[u8]) -> Result<String, Failure> {
+        let mut output = Buffer::EMPTY;
+        let invoke = self.0.invoke();
+        // SAFETY: the table is one that was handed out, and the batch is lent for the call.
+        let status = unsafe { invoke(request::QUEUE_DELIVER, Text::of_bytes(batch), &mut output) };
+        outcome(status, &output)?;
+        Ok(String::from_utf8_lossy(output.bytes()).into_owned())
+    }
 }
 
 /// The interface version that this side serves, as a `RootModule` states it.

@@ -23,21 +23,43 @@ impl HostLink {
     }
 
     pub(crate) fn sign(self, request: &str) -> Result<String, Error> {
-        self.invoke(service::SIGN, request)
+        self.invoke(service::SIGN, Text::new(request))
     }
 
-    fn invoke(self, service: u32, input: &str) -> Result<String, Error> {
+    /// Opens a delivery queue.
+    pub(crate) fn open_queue(self, request: &str) -> Result<String, Error> {
+        self.invoke(service::QUEUE_OPEN, Text::new(request))
+    }
+
+    /// Puts a message, in the form that crosses, into a queue.
+    pub(crate) fn push(self, frame: &[u8]) -> Result<(), Error> {
+        self.invoke(service::QUEUE_PUSH, Text::of_bytes(frame))
+            .map(drop)
+    }
+
+    /// Closes a delivery queue.
+    pub(crate) fn close_queue(self, queue: u64) -> Result<(), Error> {
+        let queue = queue.to_le_bytes();
+        self.invoke(service::QUEUE_CLOSE, Text::of_bytes(&queue))
+            .map(drop)
+    }
+
+    fn invoke(self, service: u32, input: Text<'_>) -> Result<String, Error> {
         let mut output = Buffer::EMPTY;
         let invoke = self.0.table.invoke();
         // SAFETY: the handle's table and context belong together, as the host promises; both
         // live as long as the process.
-        let status = unsafe { invoke(self.0.context, service, Text::new(input), &mut output) };
+        let status = unsafe { invoke(self.0.context, service, input, &mut output) };
         let text = String::from_utf8_lossy(output.bytes());
         match status {
             Status::OK => Ok(text.into_owned()),
+            Status::UNSUPPORTED if service >= service::QUEUE_OPEN => {
+                Err(Error::new("this host has no delivery queue: update it"))
+            }
             Status::UNSUPPORTED => Err(Error::new(
                 "this host does not have that service: update the host",
             )),
+            Status::CONFIG => Err(Error::config(text)),
             Status::CLOSED => Err(Error::new("the host has shut this listener down")),
             Status(number) if text.is_empty() => Err(Error::new(format_args!(
                 "the host refused without a reason (status {number})"

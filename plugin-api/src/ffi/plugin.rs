@@ -7,6 +7,7 @@ use op_listener_abi::{Buffer, HostHandle, ListenerRef, Plugin, PluginRef, Status
 
 use super::guard::{guarded, report_panics};
 use super::{HostLink, log};
+use crate::queue;
 
 /// What `export!` implements for a type of its own: the listeners of the library.
 pub trait Library: 'static {
@@ -45,13 +46,18 @@ unsafe extern "C" fn start(host: HostHandle, level: u32, output: &mut Buffer) ->
 
 unsafe extern "C" fn invoke(request: u32, input: Text<'_>, output: &mut Buffer) -> Status {
     let mut known = true;
+    let mut answer = String::new();
     let status = guarded(output, || {
         match request {
             request::LOG_LEVEL => log::set_level(input.bytes()),
             request::PANIC => panic!("asked to"),
+            request::QUEUE_DELIVER => answer = queue::deliver(input.bytes().unwrap_or_default())?,
             _ => known = false,
         }
         Ok(())
     });
+    if status == Status::OK && !answer.is_empty() {
+        *output = answer.into();
+    }
     if known { status } else { Status::UNSUPPORTED }
 }

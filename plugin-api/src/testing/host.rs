@@ -1,17 +1,19 @@
 //! The host of a test.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use op_listener_abi::{ListenerRef, PluginRef};
 use serde::Serialize;
 use serde_json::json;
 
+use super::queue::{Queues, TestQueue};
 use super::scratch::Scratch;
 use super::wire::{self, lock};
 use super::{
     AccessTokenIssue, Failure, IdTokenIssue, Instance, Record, SubjectAuthAndConsent, TestEvent,
 };
+use crate::ffi::drive::Requests;
 use crate::ffi::{self, drive};
 use crate::{
     AccessTokenIssueEventListener, IdTokenIssueEventListener, JwtSigner, OwnedJwtSigner,
@@ -33,11 +35,16 @@ pub(super) struct Shared {
     records: Mutex<Vec<Record>>,
     /// The message with which signing fails, if it does.
     signing_refused: Mutex<Option<String>>,
+    queues: Mutex<Queues>,
 }
 
 impl Shared {
     pub(super) fn log(&self, record: Record) {
         lock(&self.records).push(record);
+    }
+
+    pub(super) fn queues(&self) -> MutexGuard<'_, Queues> {
+        lock(&self.queues)
     }
 
     pub(super) fn signing_refused(&self) -> Option<String> {
@@ -62,6 +69,7 @@ impl Host {
                 scratch: Scratch::new(),
                 records: Mutex::default(),
                 signing_refused: Mutex::default(),
+                queues: Mutex::default(),
             }),
         }
     }
@@ -82,7 +90,7 @@ impl Host {
         name: &str,
         config: &(impl Serialize + ?Sized),
     ) -> Result<Instance<IdTokenIssue>, Failure> {
-        self.make(ffi::id_token_issue::<L>(), name, config)
+        self.make(ffi::id_token_issue::<L>(), Requests::of_own(), name, config)
     }
 
     /// Makes an instance of an access token issue event listener, as [`Host::id_token_issue`] does.
@@ -99,7 +107,12 @@ impl Host {
         name: &str,
         config: &(impl Serialize + ?Sized),
     ) -> Result<Instance<AccessTokenIssue>, Failure> {
-        self.make(ffi::access_token_issue::<L>(), name, config)
+        self.make(
+            ffi::access_token_issue::<L>(),
+            Requests::of_own(),
+            name,
+            config,
+        )
     }
 
     /// Makes an instance of a subject auth + consent event listener, as [`Host::id_token_issue`]
@@ -117,12 +130,18 @@ impl Host {
         name: &str,
         config: &(impl Serialize + ?Sized),
     ) -> Result<Instance<SubjectAuthAndConsent>, Failure> {
-        self.make(ffi::subject_auth_and_consent::<L>(), name, config)
+        self.make(
+            ffi::subject_auth_and_consent::<L>(),
+            Requests::of_own(),
+            name,
+            config,
+        )
     }
 
     fn make<E: TestEvent>(
         &self,
         table: ListenerRef,
+        library: Requests,
         name: &str,
         config: &(impl Serialize + ?Sized),
     ) -> Result<Instance<E>, Failure> {
@@ -141,7 +160,7 @@ impl Host {
             "base_dir": self.base_dir(),
             "host": { "version": env!("CARGO_PKG_VERSION"), "interface": drive::interface() },
         });
-        Instance::init(table, name, &self.shared, &request.to_string())
+        Instance::init(table, library, name, &self.shared, &request.to_string())
     }
 
     /// The directory that is to listeners the one of the configuration file: what
@@ -157,10 +176,22 @@ impl Host {
         *lock(&self.shared.signing_refused) = message.map(ToOwned::to_owned);
     }
 
+    /// The delivery queue of that name: the instance's, or `instance/name` where the instance gives
+    /// it one. Nothing is delivered until the test says so, with [`TestQueue::deliver`].
+    pub fn queue(&self, name: &str) -> TestQueue {
+        TestQueue::new(&self.shared, name)
+    }
+
+    /// From now on pushes fail with that message, as when a queue is full, or with `None` succeed
+    /// again.
+    pub fn refuse_pushes(&self, message: Option<&str>) {
+        self.shared.queues().refuse(message);
+    }
+
     /// A signer of this host for the issuer [`ISSUER`](super::ISSUER), to try functions that take
     /// one. Listeners get theirs with each event.
     pub fn jwt_signer(&self) -> OwnedJwtSigner {
-        let number = wire::register("", &self.shared);
+        let number = wire::register("", &self.shared, Requests::of_own());
         JwtSigner::new(drive::link(number), super::ISSUER)
     }
 
@@ -198,7 +229,7 @@ impl Host {
         drive::start(plugin)?;
         let table = plugin.listeners()[index];
         assert_eq!(table.spi(), E::SPI, "the listener is for another SPI");
-        self.make(table, name, config)
+        self.make(table, Requests::of(plugin), name, config)
     }
 }
 

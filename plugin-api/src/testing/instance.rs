@@ -8,7 +8,7 @@ use op_listener_abi::ListenerRef;
 
 use super::host::Shared;
 use super::{Failure, TestEvent, wire};
-use crate::ffi::drive::Driven;
+use crate::ffi::drive::{Driven, Requests};
 
 /// An instance of a listener for events of type `E`, made by one of the methods of
 /// [`Host`](super::Host). It may be called from several threads at a time.
@@ -28,11 +28,12 @@ pub struct Instance<E: TestEvent> {
 impl<E: TestEvent> Instance<E> {
     pub(super) fn init(
         table: ListenerRef,
+        library: Requests,
         name: &str,
         host: &Arc<Shared>,
         request: &str,
     ) -> Result<Self, Failure> {
-        let number = wire::register(name, host);
+        let number = wire::register(name, host, library);
         match wire::calling(number, || Driven::init(table, number, request)) {
             Ok(driven) => Ok(Self {
                 driven: Some(driven),

@@ -55,6 +55,8 @@
 //!
 //! * Nothing enforces an order: call a disabled instance, or ask it twice, as you like.
 //! * Tokens are signed with no key at all: see [`read_jwt`].
+//! * [Delivery queues](crate::Queue) are in memory, have no bounds, and deliver when the test says so:
+//!   see [`Host::queue`].
 //! * Logs of all levels are kept. They are the `tracing` records of the process, whose subscriber
 //!   the first [`Host`] sets: where a test sets one of its own before, nothing is kept.
 //! * Panics outside the listener's calls, such as those of a test's assertions, are printed as
@@ -66,6 +68,7 @@ mod failure;
 mod host;
 mod instance;
 mod jwt;
+mod queue;
 mod record;
 mod scratch;
 pub(crate) mod wire;
@@ -77,4 +80,5 @@ pub use failure::Failure;
 pub use host::Host;
 pub use instance::Instance;
 pub use jwt::{Jwt, read_jwt};
+pub use queue::{Queued, TestQueue};
 pub use record::{Level, Record, unattributed_records};

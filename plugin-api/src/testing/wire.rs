@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 use op_listener_abi::{LogRecord, PANIC_TARGET, Status, service};
 
 use super::host::Shared;
+use super::queue::OpenedBy;
 use super::{Record, jwt};
 use crate::Error;
-use crate::ffi::drive;
+use crate::ffi::drive::{self, Requests};
 
 /// Every instance of the process by its number, the first being 1. A listener may use its number
 /// for as long as the process lives.
@@ -28,6 +29,7 @@ thread_local! {
 struct Entry {
     name: Arc<str>,
     host: Weak<Shared>,
+    library: Requests,
     closed: bool,
 }
 
@@ -63,13 +65,14 @@ pub(super) fn start() {
 }
 
 /// Gives a new instance its number.
-pub(super) fn register(name: &str, host: &Arc<Shared>) -> usize {
+pub(super) fn register(name: &str, host: &Arc<Shared>, library: Requests) -> usize {
     let mut instances = lock(&INSTANCES);
     let instances = instances.get_or_insert_default();
     let number = instances.len() + 1;
     let entry = Entry {
         name: name.into(),
         host: Arc::downgrade(host),
+        library,
         closed: false,
     };
     instances.insert(number, entry);
@@ -83,6 +86,9 @@ pub(super) fn close(number: usize) {
         .and_then(|all| all.get_mut(&number))
     {
         entry.closed = true;
+    }
+    if let Some(host) = entry(number).and_then(|entry| entry.host.upgrade()) {
+        host.queues().close_all(number);
     }
 }
 
@@ -128,16 +134,29 @@ pub(super) fn unattributed_records() -> Vec<Record> {
     lock(&UNATTRIBUTED).iter().cloned().collect()
 }
 
-pub(crate) fn invoke(number: usize, service: u32, input: &str) -> Result<String, Refusal> {
-    let entry = entry(number).filter(|entry| !entry.closed);
-    let Some(host) = entry.and_then(|entry| entry.host.upgrade()) else {
+pub(crate) fn invoke(number: usize, service: u32, input: &[u8]) -> Result<String, Refusal> {
+    let Some(entry) = entry(number).filter(|entry| !entry.closed) else {
         return Err(Refusal::Status(Status::CLOSED));
     };
-    match service {
+    let Some(host) = entry.host.upgrade() else {
+        return Err(Refusal::Status(Status::CLOSED));
+    };
+    let text = || str::from_utf8(input).map_err(Error::from);
+    let answered = match service {
         service::SIGN => match host.signing_refused() {
-            Some(message) => Err(Refusal::Failed(Error::new(message))),
-            None => jwt::sign(input).map_err(Refusal::Failed),
+            Some(message) => Err(Error::new(message)),
+            None => text().and_then(jwt::sign),
         },
-        _ => Err(Refusal::Status(Status::UNSUPPORTED)),
-    }
+        service::QUEUE_OPEN => {
+            let by = OpenedBy {
+                instance: number,
+                library: entry.library,
+            };
+            text().and_then(|request| host.queues().open(&entry.name, by, request))
+        }
+        service::QUEUE_PUSH => host.queues().push(input).map(|()| String::new()),
+        service::QUEUE_CLOSE => host.queues().close(input).map(|()| String::new()),
+        _ => return Err(Refusal::Status(Status::UNSUPPORTED)),
+    };
+    answered.map_err(Refusal::Failed)
 }
