@@ -1,11 +1,12 @@
 //! A host to which everything happened that is counted, and what it tells of itself.
 
 use std::fs;
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use op_listener_host::config::Config;
 use op_listener_host::feed::{Feed, Totals};
+use op_listener_host::server::Server;
 use op_listener_host::{Host, metrics};
 use op_listener_tests::{Library, copy_into, host_binary};
 
@@ -36,6 +37,8 @@ issuer = "https://op.example.com"
 algorithm = "ES256"
 [plugins]
 on_failure = "skip"
+[intake]
+unix = "events.sock"
 [flow]
 max_pending = 2
 [dispatch]
@@ -96,14 +99,15 @@ pub(crate) fn scene() -> &'static Scene {
             .unwrap();
         let config = Config::from_str(CONFIG, "test.toml", dir.path()).unwrap();
         let feed = Feed::new(&config).unwrap();
-        let builder = Host::builder().config(config).prober(host_binary());
-        let host = builder.build().unwrap();
-        let before = metrics::exposition(&[&host, &feed]);
+        let builder = Host::builder().config(config.clone()).prober(host_binary());
+        let (host, feed) = (Arc::new(builder.build().unwrap()), Arc::new(feed));
+        let server = Server::start(&config, Arc::clone(&host), Arc::clone(&feed)).unwrap();
+        let before = metrics::exposition(&[&*host, &*feed, &server]);
         let mut totals = Totals::default();
         let go_on = AtomicBool::new(false);
         feed.lines(EVENTS.as_bytes(), &host, &go_on, &mut totals)
             .unwrap();
-        let after = metrics::exposition(&[&host, &feed]);
+        let after = metrics::exposition(&[&*host, &*feed, &server]);
         Scene { before, after }
     })
 }

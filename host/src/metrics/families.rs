@@ -129,6 +129,31 @@ families! {
     PROBES = "op_listener_probes" Counter ["outcome"]
         "Libraries that had to have come through a probe: `passed` or `failed` one just now, `remembered` as either from an earlier one, or `impossible` where nobody could tell.";
 
+    READY = "op_listener_ready" Gauge []
+        "1 if the host takes events of all SPIs, as `/readyz` says, else 0. While the intake over HTTP runs.";
+    HTTP_REQUESTS = "op_listener_http_requests" Counter ["route", "status"]
+        "Requests answered, by what they were for (`other` for what there is not) and the class of the status.";
+    HTTP_REFUSALS = "op_listener_http_refusals" Counter ["reason"]
+        "Requests refused for their `token` (OPL0508), for the `user` who sent them (OPL0509) or for lack of `room` for their body, and events refused because one with the same id was `under_way`.";
+    HTTP_OVERLOAD_REFUSALS = "op_listener_http_overload_refusals" Counter ["spi"]
+        "Events turned away because as many as `concurrency` allows were with the listeners of their SPI (OPL0511).";
+    HTTP_IN_FLIGHT = "op_listener_http_in_flight" Gauge ["spi"]
+        "Posted events that are with the listeners of their SPI.";
+    HTTP_DUPLICATES = "op_listener_http_duplicates" Counter []
+        "Events that were not dispatched because one with their id had been (OPL0512).";
+    HTTP_REMEMBERED = "op_listener_http_remembered_ids" Gauge []
+        "Ids of events that are remembered, so that they are not dispatched twice.";
+    HTTP_FORGOTTEN = "op_listener_http_forgotten_ids" Counter []
+        "Ids that were forgotten before their time, because there were `max_remembered`.";
+    HTTP_CONNECTIONS = "op_listener_http_connections" Gauge []
+        "Connections that are open.";
+    HTTP_CONNECTIONS_ACCEPTED = "op_listener_http_connections_accepted" Counter []
+        "Connections that were accepted.";
+    HTTP_CONNECTIONS_CLOSED = "op_listener_http_connections_closed" Counter ["reason"]
+        "Connections closed because there were `max_connections` (`limit`, OPL0506) or because a request, or the taking of its answer, took too long (`timeout`, OPL0507).";
+    HTTP_BODY = "op_listener_http_body_bytes" Counter []
+        "Bytes of bodies that were read whole.";
+
     LOG_LINES = "op_listener_log_lines" Counter ["code", "level"]
         "Lines that the host logged at WARN or ERROR, by their code; also those that `level` under `[log]` leaves out.";
 

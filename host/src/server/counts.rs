@@ -17,6 +17,8 @@ pub enum Route {
     Healthz,
     /// `/readyz`
     Readyz,
+    /// `/metrics`
+    Metrics,
     /// `/.well-known/jwks.json`
     Jwks,
     /// Anything else.
@@ -25,10 +27,11 @@ pub enum Route {
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Events,
         Self::Healthz,
         Self::Readyz,
+        Self::Metrics,
         Self::Jwks,
         Self::Other,
     ];
@@ -39,6 +42,7 @@ impl Route {
             Self::Events => "events",
             Self::Healthz => "healthz",
             Self::Readyz => "readyz",
+            Self::Metrics => "metrics",
             Self::Jwks => "jwks",
             Self::Other => "other",
         }

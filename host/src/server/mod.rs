@@ -34,6 +34,7 @@ mod routes;
 mod shared;
 mod tls;
 mod token;
+mod told;
 #[cfg(unix)]
 mod unix;
 mod watch;

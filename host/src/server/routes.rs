@@ -11,7 +11,8 @@ use super::answer::{Answer, Problem, body, closing, json, method_not_allowed, wi
 use super::connection::{Door, Visit};
 use super::counts::Route;
 use super::events;
-use crate::Spi;
+use super::shared::Shared;
+use crate::{Spi, metrics};
 
 /// An SPI that has no room for so long makes the host not ready.
 const SATURATED: Duration = Duration::from_secs(3);
@@ -22,6 +23,7 @@ pub(super) fn route(path: &str) -> Route {
         "/events" => Route::Events,
         "/healthz" => Route::Healthz,
         "/readyz" => Route::Readyz,
+        "/metrics" => Route::Metrics,
         "/.well-known/jwks.json" => Route::Jwks,
         _ => Route::Other,
     }
@@ -63,8 +65,9 @@ fn get(visit: &Visit, route: Route, request: &Request<Incoming>) -> Answer {
             CACHE_CONTROL,
             HeaderValue::from_static("public, max-age=300"),
         ),
-        Route::Readyz => match inside(visit, request) {
-            Ok(()) => readiness(visit),
+        Route::Readyz | Route::Metrics => match inside(visit, request) {
+            Ok(()) if route == Route::Metrics => exposition(&visit.shared),
+            Ok(()) => readiness(&visit.shared),
             Err(problem) => problem.answer(),
         },
         _ => uncached(json(StatusCode::OK, &json!({ "status": "serving" }))),
@@ -79,12 +82,21 @@ fn inside(visit: &Visit, request: &Request<Incoming>) -> Result<(), Problem> {
     }
 }
 
-/// Whether the host can take events of all SPIs, and if not, why.
-fn readiness(visit: &Visit) -> Answer {
-    let shared = &visit.shared;
-    let in_flight = shared.calls.in_flight();
+/// What is counted, as OpenMetrics text.
+fn exposition(shared: &Shared) -> Answer {
+    let text = metrics::exposition(&[&*shared.host, &*shared.feed, shared]);
+    let media = HeaderValue::from_static(metrics::CONTENT_TYPE);
+    uncached(body(StatusCode::OK, media, text))
+}
+
+/// Whether the host can take events of all SPIs.
+pub(super) fn is_ready(shared: &Shared) -> bool {
+    hindrances(shared).is_empty()
+}
+
+/// Why the host cannot take events of all SPIs.
+fn hindrances(shared: &Shared) -> Vec<Value> {
     let mut reasons = Vec::new();
-    let mut spis = Map::new();
     for spi in Spi::ALL {
         let full_for = shared.calls.full_for(spi);
         if let Some(time) = full_for.filter(|time| *time >= SATURATED) {
@@ -99,15 +111,26 @@ fn readiness(visit: &Visit) -> Answer {
                 ),
             }));
         }
-        spis.insert(
-            spi.name().to_owned(),
-            json!({ "in_flight": in_flight[spi as usize], "concurrency": shared.calls.bound() }),
-        );
     }
     if shared.is_stopping() {
         reasons.push(json!({ "reason": "stopping", "detail": "the host was asked to stop" }));
     }
-    let ready = reasons.is_empty();
+    reasons
+}
+
+fn readiness(shared: &Shared) -> Answer {
+    let reasons = hindrances(shared);
+    let (ready, in_flight) = (reasons.is_empty(), shared.calls.in_flight());
+    let spis: Map<_, _> = Spi::ALL
+        .into_iter()
+        .map(|spi| {
+            let state = json!({
+                "in_flight": in_flight[spi as usize],
+                "concurrency": shared.calls.bound(),
+            });
+            (spi.name().to_owned(), state)
+        })
+        .collect();
     let status = if ready {
         StatusCode::OK
     } else {
