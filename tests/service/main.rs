@@ -1,0 +1,15 @@
+//! `op-listener run` as a service: events that are posted over HTTP, by one sender or by many at
+//! once, by good ones and by others.
+
+#![cfg(unix)]
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+mod access;
+mod answers;
+mod embedded;
+mod overload;
+mod repeated;
+mod slow_clients;
+mod stage;
+mod stopping;
+mod tls;

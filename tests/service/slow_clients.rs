@@ -1,0 +1,175 @@
+//! Clients that send half of a request, nothing, or too much, that do not read, or that are many.
+
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
+
+use op_listener_tests::{Client, access_token, id_token};
+use serde_json::json;
+
+use crate::stage::{Service, until};
+
+const HEAD: &str = "POST /events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n";
+
+#[test]
+fn half_a_header_is_answered_and_the_connection_closed() {
+    let service = Service::on_unix("read_timeout_ms = 300");
+    let mut client = service.client();
+    client.send(HEAD);
+    let answer = client.answer();
+    assert_eq!(
+        (answer.status, answer.field("connection")),
+        (408, Some("close"))
+    );
+    assert!(client.is_closed());
+    let (_, finished) = service.stop();
+    assert!(finished.stderr.contains("[OPL0507]"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_header_that_drips_has_no_more_time_than_any_other() {
+    let service = Service::on_unix("read_timeout_ms = 300");
+    let mut client = service.client();
+    client.send("POST /events HTTP/1.1\r\n");
+    // Until it does not take any more.
+    until("the end", || {
+        let dripped = client.try_send("X-Drip: 1\r\n");
+        dripped.is_err().then_some(())
+    });
+}
+
+#[test]
+fn half_a_body_is_answered_and_nothing_of_it_dispatched() {
+    let service = Service::on_unix("read_timeout_ms = 300");
+    let lines = format!("{}\n{}\n", id_token("e1"), id_token("e2"));
+    let head = HEAD.replace("/json", "/x-ndjson");
+    let mut client = service.client();
+    client.send(format!(
+        "{head}Content-Length: {}\r\n\r\n{lines}",
+        lines.len() + 10
+    ));
+    let answer = client.answer();
+    assert_eq!((answer.status, &*answer.problem().0), (408, "late"));
+    assert!(client.is_closed());
+
+    // And one whose sender goes away.
+    let mut stream = UnixStream::connect(service.socket()).unwrap();
+    let half = format!("{head}Content-Length: {}\r\n\r\n{lines}", lines.len() + 10);
+    stream.write_all(half.as_bytes()).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut client = Client::over(stream);
+    // Either is right: an answer that the body is not whole, or none.
+    if let Ok(Some(answer)) = client.try_answer(true) {
+        assert_eq!(answer.problem().0, "broken-body");
+    }
+    let chunk = format!("{HEAD}Transfer-Encoding: chunked\r\n\r\nnonsense\r\n");
+    let mut client = service.client();
+    client.send(chunk);
+    if let Ok(Some(answer)) = client.try_answer(true) {
+        assert_eq!(answer.status, 400);
+    }
+    assert_eq!(service.client().post(&id_token("e3")).status, 204);
+    assert_eq!(service.seen(), ["e3"]);
+}
+
+#[test]
+fn idle_connections_are_closed_and_busy_ones_are_not() {
+    let service = Service::on_unix("idle_timeout = 1");
+    let mut idle = service.client();
+    let mut used = service.client();
+    assert_eq!(used.get("/healthz").status, 200);
+    let mut busy = service.client();
+    let closed = std::thread::spawn(move || idle.is_closed() && used.is_closed());
+    until("the end of the others", || {
+        assert_eq!(busy.get("/healthz").status, 200);
+        closed.is_finished().then_some(())
+    });
+    assert!(closed.join().unwrap());
+}
+
+#[test]
+fn who_does_not_read_is_cut_off_and_nobody_else_waits() {
+    let service = Service::on_unix("read_timeout_ms = 500");
+    let stream = UnixStream::connect(service.socket()).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    let request = "GET /.well-known/jwks.json HTTP/1.1\r\nHost: h\r\n\r\n".repeat(100);
+    let mut other = service.client();
+    let mut n = 0;
+    // As many requests as the host takes, and no answer read: it takes no more, and then closes.
+    until("the end of the one who does not read", || {
+        n += 1;
+        assert_eq!(other.post(&access_token(&format!("e{n}"))).status, 204);
+        match (&stream).write(request.as_bytes()) {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => None,
+            Err(_) => Some(()),
+            Ok(_) => None,
+        }
+    });
+    let (_, finished) = service.stop();
+    assert!(finished.stderr.contains("[OPL0507]"), "{}", finished.stderr);
+}
+
+#[test]
+fn more_connections_than_allowed_are_turned_away() {
+    let service = Service::on_unix("max_connections = 3\nidle_timeout = 600");
+    let mut clients: Vec<_> = (0..3).map(|_| service.client()).collect();
+    for client in &mut clients {
+        assert_eq!(client.get("/healthz").status, 200);
+    }
+    let mut one_more = service.client();
+    let answer = one_more.answer();
+    assert_eq!(
+        (answer.status, answer.field("retry-after")),
+        (503, Some("1"))
+    );
+    assert!(one_more.is_closed());
+    assert_eq!(clients[1].post(&id_token("e1")).status, 204);
+    clients.pop();
+    let status = until("room", || {
+        let mut client = service.client();
+        // It may be turned away before it has said anything.
+        let _ = client.try_send("GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
+        let answer = client.try_answer(true).ok()??;
+        (answer.status != 503).then_some(answer.status)
+    });
+    assert_eq!(status, 200);
+    let (_, finished) = service.stop();
+    assert!(finished.stderr.contains("[OPL0506]"), "{}", finished.stderr);
+}
+
+#[test]
+fn thousands_of_connections_do_not_keep_others_waiting() {
+    let most = 4000;
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let allowed = limit.maximum.unwrap_or(u64::MAX).min(10_000);
+    rustix::process::setrlimit(
+        rustix::process::Resource::Nofile,
+        rustix::process::Rlimit {
+            current: Some(allowed),
+            maximum: limit.maximum,
+        },
+    )
+    .unwrap();
+    let many = usize::try_from(allowed.saturating_sub(1500))
+        .unwrap()
+        .min(most);
+    let service = Service::on_unix("max_connections = 5000\nread_timeout_ms = 60000");
+    let silent: Vec<_> = (0..many)
+        .map(|n| {
+            let mut stream = UnixStream::connect(service.socket()).unwrap();
+            // Half of them say nothing at all, the others half of something.
+            if n % 2 == 0 {
+                stream.write_all(HEAD.as_bytes()).unwrap();
+            }
+            stream
+        })
+        .collect();
+    let mut client = service.client();
+    for n in 0..50 {
+        assert_eq!(client.post(&id_token(&format!("e{n}"))).status, 204);
+    }
+    assert_eq!(client.get("/readyz").json()["ready"], json!(true));
+    assert_eq!(service.client().get("/healthz").status, 200);
+    drop(silent);
+    let (_, finished) = service.stop();
+    assert_eq!(finished.code(), Some(0), "{}", finished.stderr);
+}
