@@ -176,6 +176,52 @@ fn what_is_kept_is_bounded_and_what_is_lost_is_said() {
 }
 
 #[test]
+fn what_is_too_much_at_once_for_the_host_is_posted_in_parts() {
+    // Room for one event of these, and not for two.
+    let config = RECORDING.replace("\"events.sock\"", "\"events.sock\", max_body = 3000");
+    let Some(world) = World::new(&config) else {
+        return;
+    };
+    let mut provider = world.provider(json!({ "timeout": 200 }));
+    let mut done = world.drive(&provider, &sign_ins("away"));
+    let (host, _) = world.host();
+    provider.wait_for("the host is back");
+    done.extend(world.drive(&provider, &sign_ins("back")));
+    assert_well(&done);
+    assert_seen(&done, &world.events());
+    let (_, counts) = provider.end();
+    assert_eq!((counts.refused, counts.lost), (0, 0));
+    stop(host);
+}
+
+#[test]
+fn an_event_that_the_host_refuses_is_not_posted_again() {
+    let config = RECORDING.replace("\"events.sock\"", "\"events.sock\", max_line = 1000");
+    let Some(world) = World::new(&config) else {
+        return;
+    };
+    let (host, _) = world.host();
+    let flow =
+        json!([{ "user": "alice", "client": "every-flow", "response_type": "id_token token" }]);
+    let provider = world.provider(json!({}));
+    let done = world.drive(&provider, &flow);
+    assert_well(&done);
+    // The access token's is short enough.
+    let seen = world.events();
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert_eq!(seen[0]["spi"], "access_token_issue");
+    let (said, counts) = provider.end();
+    assert_eq!(said.matches("the host refuses the").count(), 2, "{said}");
+    assert_eq!((counts.posted, counts.refused, counts.late), (1, 2, 0));
+
+    let provider = world.provider(json!({ "onFailure": "refuse" }));
+    let done = world.drive(&provider, &flow);
+    assert_eq!(done[0]["responses"][0]["error"], "temporarily_unavailable");
+    provider.end();
+    stop(host);
+}
+
+#[test]
 fn what_is_kept_when_the_provider_ends_is_counted() {
     let Some(world) = World::new(RECORDING) else {
         return;

@@ -8,8 +8,7 @@ import { readToken } from './options.js'
 /** No answer of the host is longer, in bytes. */
 const LONGEST_ANSWER = 1 << 20
 
-/** Statuses with which the host refuses all that was posted, for good. */
-const REFUSED = new Set([400, 413])
+const TOO_LARGE = 413
 
 /** The host did not take events now, and may take the same ones later. */
 export class Unavailable extends Error {
@@ -62,9 +61,23 @@ export class Host {
    * @throws {Unavailable}
    */
   async post(events, timeout) {
-    const signal = AbortSignal.timeout(Math.max(1, Math.ceil(timeout)))
+    return this.#postInTime(events, AbortSignal.timeout(Math.max(1, Math.ceil(timeout))))
+  }
+
+  async #postInTime(events, signal) {
     let answer = await this.#request(events, signal)
     if (answer.status === 401 && this.#hasNewToken()) answer = await this.#request(events, signal)
+    if (answer.status === TOO_LARGE && events.length > 1) {
+      // Too much at once, and perhaps not too much one after the other.
+      const middle = Math.ceil(events.length / 2)
+      const first = await this.#postInTime(events.slice(0, middle), signal)
+      const second = await this.#postInTime(events.slice(middle), signal)
+      return {
+        refused: [...first.refused, ...second.refused],
+        again: [...first.again, ...second.again],
+        retryAfter: Math.max(first.retryAfter, second.retryAfter),
+      }
+    }
     return outcome(events, answer)
   }
 
@@ -147,7 +160,8 @@ function outcome(events, { status, retryAfter, body }) {
   }
   if (status >= 200 && status < 300) return { refused: [], again: [], retryAfter: 0 }
   const reason = `status ${status}${body?.detail ? `: ${body.detail}` : ''}`
-  if (REFUSED.has(status)) {
+  // Any other refusal is of the request, and not of what it says.
+  if (status === TOO_LARGE) {
     return { refused: events.map((event) => ({ event, reason })), again: [], retryAfter: 0 }
   }
   const unavailable = new Unavailable(reason)
