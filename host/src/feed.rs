@@ -5,13 +5,16 @@ use std::io::{self, BufRead};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use std::{error, fmt};
 
 use crate::Host;
 use crate::clients::{ClientRegistry, ClientsError};
 use crate::config::Config;
 use crate::event::Limits;
-use crate::flow::{Evicted, FlowRule, Ignored, Outcome};
+#[cfg(feature = "redis")]
+use crate::flow::StoreError;
+use crate::flow::{Evicted, FlowRule, Ignored, Outcome, Patience};
 use crate::intake::ndjson::Lines;
 use crate::intake::{InvalidIssuer, Pipeline, Refusal};
 use crate::log::say;
@@ -20,6 +23,9 @@ use crate::log::say;
 #[derive(Debug)]
 pub struct Feed {
     pipeline: Pipeline,
+    flow: Arc<FlowRule>,
+    /// How long a line waits for the flow rule's store.
+    patience: Duration,
 }
 
 /// What became of the lines of a stream.
@@ -51,6 +57,12 @@ pub enum FeedError {
     Clients(ClientsError),
     /// The issuer is none.
     Issuer(InvalidIssuer),
+    /// The configured Redis cannot even be tried.
+    #[cfg(feature = "redis")]
+    Redis(StoreError),
+    /// Redis is configured for a host that is built without it.
+    #[cfg(not(feature = "redis"))]
+    NoRedis,
 }
 
 impl fmt::Display for FeedError {
@@ -58,6 +70,13 @@ impl fmt::Display for FeedError {
         match self {
             Self::Clients(error) => error.fmt(f),
             Self::Issuer(error) => error.fmt(f),
+            #[cfg(feature = "redis")]
+            Self::Redis(error) => error.fmt(f),
+            #[cfg(not(feature = "redis"))]
+            Self::NoRedis => f.write_str(
+                "`redis` under [flow]: this host is built without it; build it with the feature \
+                 `redis`",
+            ),
         }
     }
 }
@@ -67,6 +86,10 @@ impl error::Error for FeedError {
         match self {
             Self::Clients(error) => error.source(),
             Self::Issuer(error) => error.source(),
+            #[cfg(feature = "redis")]
+            Self::Redis(error) => error.source(),
+            #[cfg(not(feature = "redis"))]
+            Self::NoRedis => None,
         }
     }
 }
@@ -76,16 +99,16 @@ impl Feed {
     ///
     /// # Errors
     ///
-    /// The client registry cannot be read, or the issuer is none.
+    /// The client registry cannot be read, the issuer is none, or Redis cannot even be tried.
+    /// Whether Redis is there [`Feed::flow`] can tell.
     pub fn new(config: &Config) -> Result<Self, FeedError> {
-        let bound = NonZeroUsize::new(config.flow.max_pending).unwrap_or(NonZeroUsize::MIN);
         let limits = Limits {
             line_bytes: config.intake.max_line,
             depth: config.intake.max_depth,
         };
-        let flow = FlowRule::new(bound);
+        let flow = Arc::new(flow_rule(config)?);
         let lifetime = u32::try_from(config.flow.code_lifetime.as_secs()).unwrap_or(u32::MAX);
-        let mut pipeline = Pipeline::new(Arc::new(flow))
+        let mut pipeline = Pipeline::new(Arc::clone(&flow))
             .with_limits(limits)
             .with_code_lifetime(lifetime);
         if let Some(issuer) = &config.issuer {
@@ -95,7 +118,16 @@ impl Feed {
             let clients = ClientRegistry::load(clients).map_err(FeedError::Clients)?;
             pipeline = pipeline.with_clients(Arc::new(clients));
         }
-        Ok(Self { pipeline })
+        Ok(Self {
+            pipeline,
+            flow,
+            patience: (config.flow.redis.as_ref()).map_or(Duration::ZERO, |redis| redis.patience),
+        })
+    }
+
+    /// The flow rule, to ask whether it is ready, and what was asked of its store.
+    pub fn flow(&self) -> &Arc<FlowRule> {
+        &self.flow
     }
 
     /// Reads a stream to its end, dispatching each event before the next line is read. A line that
@@ -131,7 +163,9 @@ impl Feed {
             if !line.ended && stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            match self.pipeline.process_line(line) {
+            let patience = Patience::until(self.patience, stop);
+            match self.pipeline.process_line_within(line, patience) {
+                // Kept until its event was dispatched.
                 Ok(decision) => {
                     if let Some(evicted) = &decision.evicted {
                         dropped(evicted, totals);
@@ -142,6 +176,20 @@ impl Feed {
             }
         }
     }
+}
+
+fn flow_rule(config: &Config) -> Result<FlowRule, FeedError> {
+    if let Some(redis) = &config.flow.redis {
+        #[cfg(feature = "redis")]
+        return FlowRule::in_redis(redis).map_err(FeedError::Redis);
+        #[cfg(not(feature = "redis"))]
+        {
+            let _ = redis;
+            return Err(FeedError::NoRedis);
+        }
+    }
+    let bound = NonZeroUsize::new(config.flow.max_pending).unwrap_or(NonZeroUsize::MIN);
+    Ok(FlowRule::new(bound))
 }
 
 #[inline]
@@ -161,7 +209,11 @@ fn act(outcome: &Outcome<'_>, host: &Host, totals: &mut Totals) {
 #[cold]
 fn refused(refusal: &Refusal, totals: &mut Totals) {
     totals.refused += 1;
-    say!(EVENT_REFUSED, "{refusal}");
+    if refusal.is_retryable() {
+        say!(NOT_DECIDED, "{refusal}");
+    } else {
+        say!(EVENT_REFUSED, "{refusal}");
+    }
 }
 
 #[cold]

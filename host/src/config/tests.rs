@@ -4,6 +4,8 @@ mod excerpts;
 mod files;
 mod not_toml;
 mod random;
+#[cfg(feature = "redis")]
+mod redis;
 mod show;
 mod trust;
 mod unknown_keys;

@@ -158,6 +158,25 @@ codes! {
     KEY_FILE_EXPOSED = "OPL0402" Warn
         "Other users of this machine can read the file with the signing keys."
         "`chmod 600` it, and think of replacing the keys.";
+
+    REDIS_CONNECTED = "OPL0701" Info
+        "Redis does what it is asked: pending authorisations are there."
+        "Nothing.";
+    REDIS_AWAY = "OPL0702" Warn
+        "Redis does not do what it is asked; the line says what it ended with. Said once when it begins, when the reason changes, and each minute that it goes on. Until Redis is back, authorisations with a code and exchanges of codes are not decided: over HTTP they are answered with 503, those of a stream wait for `redis_patience`. Events need no Redis and are dispatched. A host that starts meanwhile starts, and is not ready."
+        "Do what the line says. Nothing is lost that is sent again.";
+    REDIS_BACK = "OPL0703" Info
+        "Redis does what it is asked again."
+        "Nothing.";
+    NOT_DECIDED = "OPL0704" Error
+        "A fact of a stream was refused because Redis did not do what it was asked within `redis_patience`, or until the host was told to stop. Nothing was dispatched for it."
+        "Send the line again when Redis is back.";
+    REDIS_LOST_DATA = "OPL0705" Error
+        "Redis no longer has what it held: it was restarted without its data, emptied, or is another one. The exchanges of codes that were pending will be unknown (OPL0302)."
+        "Let Redis write to its disk (`appendonly yes`). `maxmemory-policy noeviction` keeps it from dropping codes one by one.";
+    REDIS_NOT_MARKED = "OPL0706" Warn
+        "The host stopped before it could mark events in Redis that it had dispatched. If their facts are sent again, the events are dispatched again, under the same ids."
+        "Nothing, where listeners or those behind them know events by their id.";
 }
 
 #[cfg(test)]

@@ -77,6 +77,8 @@ pub(crate) fn run(arguments: Arguments) -> Exit {
         }
         Err(error) => return Exit::Usage.because(error),
     };
+    // Its log tells; the host starts without it, and facts wait.
+    let _ = feed.flow().ready();
     let mut totals = Totals::default();
     let lines = BufReader::with_capacity(BUFFER, Input::new(input, &signals));
     let read = feed.lines(lines, &host, signals.stop(), &mut totals);
