@@ -5,6 +5,7 @@ use std::io::{self, BufRead};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use std::{error, fmt};
 
 use arc_swap::{ArcSwap, Guard};
@@ -13,7 +14,9 @@ use crate::Host;
 use crate::clients::{ClientRegistry, ClientsError};
 use crate::config::Config;
 use crate::event::Limits;
-use crate::flow::{Decision, Evicted, FlowRule, Ignored, Outcome};
+#[cfg(feature = "redis")]
+use crate::flow::StoreError;
+use crate::flow::{Decision, Evicted, FlowRule, Ignored, Outcome, Patience};
 use crate::intake::ndjson::Lines;
 use crate::intake::{Counts, InvalidIssuer, Pipeline, Refusal};
 use crate::log::say;
@@ -24,6 +27,8 @@ pub struct Feed {
     /// Swapped as a whole at [`Feed::reload`].
     pipeline: ArcSwap<Pipeline>,
     flow: Arc<FlowRule>,
+    /// How long a line of a stream waits for the flow rule's store.
+    patience: Duration,
     counts: Counts,
 }
 
@@ -69,6 +74,12 @@ pub enum FeedError {
     Clients(ClientsError),
     /// The issuer is none.
     Issuer(InvalidIssuer),
+    /// The configured Redis cannot even be tried.
+    #[cfg(feature = "redis")]
+    Redis(StoreError),
+    /// Redis is configured for a host that is built without it.
+    #[cfg(not(feature = "redis"))]
+    NoRedis,
 }
 
 impl fmt::Display for FeedError {
@@ -76,6 +87,13 @@ impl fmt::Display for FeedError {
         match self {
             Self::Clients(error) => error.fmt(f),
             Self::Issuer(error) => error.fmt(f),
+            #[cfg(feature = "redis")]
+            Self::Redis(error) => error.fmt(f),
+            #[cfg(not(feature = "redis"))]
+            Self::NoRedis => f.write_str(
+                "`redis` under [flow]: this host is built without it; build it with the feature \
+                 `redis`",
+            ),
         }
     }
 }
@@ -85,6 +103,10 @@ impl error::Error for FeedError {
         match self {
             Self::Clients(error) => error.source(),
             Self::Issuer(error) => error.source(),
+            #[cfg(feature = "redis")]
+            Self::Redis(error) => error.source(),
+            #[cfg(not(feature = "redis"))]
+            Self::NoRedis => None,
         }
     }
 }
@@ -94,14 +116,15 @@ impl Feed {
     ///
     /// # Errors
     ///
-    /// The client registry cannot be read, or the issuer is none.
+    /// The client registry cannot be read, the issuer is none, or Redis cannot even be tried.
+    /// Whether Redis is there [`Feed::flow`] can tell.
     pub fn new(config: &Config) -> Result<Self, FeedError> {
-        let bound = NonZeroUsize::new(config.flow.max_pending).unwrap_or(NonZeroUsize::MIN);
-        let flow = Arc::new(FlowRule::new(bound));
+        let flow = Arc::new(flow_rule(config)?);
         let pipeline = pipeline(config, &flow)?;
         Ok(Self {
             pipeline: ArcSwap::from_pointee(pipeline),
             flow,
+            patience: (config.flow.redis.as_ref()).map_or(Duration::ZERO, |redis| redis.patience),
             counts: Counts::default(),
         })
     }
@@ -111,7 +134,8 @@ impl Feed {
         &self.counts
     }
 
-    /// The flow rule that all of them go by.
+    /// The flow rule that all of them go by, to ask whether it is ready, and what was asked of its
+    /// store.
     pub fn flow(&self) -> &FlowRule {
         &self.flow
     }
@@ -168,7 +192,9 @@ impl Feed {
                 return Ok(());
             }
             let pipeline = self.pipeline();
-            match pipeline.process_line(line) {
+            let patience = Patience::until(self.patience, stop);
+            match pipeline.process_line_within(line, patience) {
+                // Kept until its event was dispatched.
                 Ok(decision) => self.act(&decision, host, totals),
                 Err(refusal) => {
                     self.counts.refused(&refusal);
@@ -199,6 +225,20 @@ impl Feed {
     }
 }
 
+fn flow_rule(config: &Config) -> Result<FlowRule, FeedError> {
+    if let Some(redis) = &config.flow.redis {
+        #[cfg(feature = "redis")]
+        return FlowRule::in_redis(redis).map_err(FeedError::Redis);
+        #[cfg(not(feature = "redis"))]
+        {
+            let _ = redis;
+            return Err(FeedError::NoRedis);
+        }
+    }
+    let bound = NonZeroUsize::new(config.flow.max_pending).unwrap_or(NonZeroUsize::MIN);
+    Ok(FlowRule::new(bound))
+}
+
 fn pipeline(config: &Config, flow: &Arc<FlowRule>) -> Result<Pipeline, FeedError> {
     let limits = Limits {
         line_bytes: config.intake.max_line,
@@ -221,7 +261,11 @@ fn pipeline(config: &Config, flow: &Arc<FlowRule>) -> Result<Pipeline, FeedError
 #[cold]
 fn refused(refusal: &Refusal, totals: &mut Totals) {
     totals.refused += 1;
-    say!(EVENT_REFUSED, "{refusal}");
+    if refusal.is_retryable() {
+        say!(NOT_DECIDED, "{refusal}");
+    } else {
+        say!(EVENT_REFUSED, "{refusal}");
+    }
 }
 
 #[cold]

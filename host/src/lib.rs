@@ -12,7 +12,7 @@
 //! | [`listing`], [`pinning`] | what `op-listener list` and `pin` do, without running any library | |
 //! | [`probe`] | tries libraries in a process of their own first | loading them into the host |
 //! | [`event`] | parses and checks events | what becomes of them |
-//! | [`flow`] | decides which subject event is due when | dispatching it |
+//! | [`flow`] | decides which subject event is due when, with the codes in memory or in Redis | dispatching it |
 //! | [`intake`] | reads streams of lines, applies defaults and the flow rule | dispatching |
 //! | [`feed`] | puts intake before a host | |
 //! | [`server`] | takes events over HTTP, on a Unix socket or TCP (feature `server`) | reading and dispatching them |

@@ -112,6 +112,8 @@ pub enum Problem {
     Repeated(String),
     /// A text that is not an issuer.
     Issuer(IssuerFault),
+    /// A text that is not a URL of Redis: what is wrong with it.
+    RedisUrl(String),
     /// A text that is not a minisign public key.
     PublicKey(PublicKeyError),
     /// A text that is not a log filter.
@@ -303,6 +305,7 @@ impl fmt::Display for Problem {
             Self::Empty(what) => write!(f, "{what} must not be empty"),
             Self::Repeated(what) => write!(f, "{} stands here twice", quoted(what)),
             Self::Issuer(error) => write!(f, "`issuer` is not an issuer: it {error}"),
+            Self::RedisUrl(what) => write!(f, "`redis` {what}"),
             Self::PublicKey(error) => {
                 write!(
                     f,

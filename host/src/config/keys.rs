@@ -75,7 +75,20 @@ pub(super) const TLS: Section = Section {
 };
 pub(super) const FLOW: Section = Section {
     title: "[flow]",
-    keys: &["max_pending", "code_lifetime"],
+    keys: &[
+        "max_pending",
+        "code_lifetime",
+        "redis_password_file",
+        "redis_password_env",
+        "redis_ca",
+        "redis_prefix",
+        "redis_timeout_ms",
+        "redis_patience",
+        "redis_claim",
+        "redis_grace",
+        // Last, since it is the beginning of all the others, and so near to them.
+        "redis",
+    ],
     later: &[],
 };
 pub(super) const DISPATCH: Section = Section {

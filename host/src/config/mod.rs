@@ -17,6 +17,7 @@ mod listener;
 mod log_filter;
 mod place;
 mod read;
+mod redis;
 mod secrets;
 mod settings;
 mod show;
@@ -36,6 +37,7 @@ pub use listener::{ListenerConfig, is_instance_name};
 pub use log_filter::LogFilter;
 pub use place::Place;
 pub use read::{MAX_FILE, read_listener_settings};
+pub use redis::{RedisConfig, RedisPassword, RedisUrl};
 pub use settings::{
     Config, DispatchConfig, FlowConfig, IntakeConfig, LogConfig, OnFailure, PluginsConfig,
     ProbeConfig, SigningConfig,

@@ -15,6 +15,7 @@ use super::keys::{DISPATCH, FLOW, INTAKE, LOG, PLUGINS, SIGNING, TOP};
 use super::listener;
 use super::log_filter::LogFilter;
 use super::place::{Source, position};
+use super::redis;
 use super::settings::{Config, ProbeConfig, SigningConfig};
 use super::syntax::Syntax;
 use super::trust;
@@ -187,6 +188,7 @@ fn read_top(walk: &Walk<'_>, source: &Source<'_>, base_dir: &Path, table: &DeTab
             let seconds = walk.integer(what, v, 1..=86_400)?;
             Some(Duration::from_secs(seconds.into()))
         });
+        redis::read(walk, &flow, into);
     }
     if let Some(dispatch) = top.section(walk, "dispatch", &DISPATCH) {
         let into = &mut config.dispatch;

@@ -54,10 +54,11 @@ pub(super) fn is_secret_key(key: &str) -> bool {
     secret && !REFERENCE.iter().any(|end| plain.ends_with(end))
 }
 
-/// Whether a text is a secret whatever its key: a URL with a password, or a private key of either
+/// Whether a text is a secret whatever its key: a URL with a password or a parameter that is one, or a private key of either
 /// kind that belongs near a configuration.
 pub(super) fn is_secret_text(text: &str) -> bool {
     user_information(text).is_some()
+        || (text.contains("://") && in_query(text).next().is_some())
         || (text.contains("-----BEGIN") && text.contains("PRIVATE KEY"))
         || PublicKey::is_secret(text)
 }
@@ -147,8 +148,8 @@ pub(super) fn in_text(text: &str) -> Vec<Range<usize>> {
         for (at, _) in line.match_indices("://") {
             let url = &line[at..];
             let url = &url[..url.find(['"', '\'', ' ', '\t', '\n']).unwrap_or(url.len())];
-            if let Some(user) = user_information(url) {
-                found.push(start + at + user.start..start + at + user.end);
+            for secret in user_information(url).into_iter().chain(in_query(url)) {
+                found.push(start + at + secret.start..start + at + secret.end);
             }
         }
         for (at, _) in PublicKey::secret_starts(line) {
@@ -184,6 +185,32 @@ fn behind_secret_key(line: &str) -> Option<usize> {
         }
     }
     None
+}
+
+/// Where the secrets of a URL stand: its password, and parameters whose name says that they are one.
+pub(super) fn in_url(url: &str) -> impl Iterator<Item = Range<usize>> {
+    let password = user_information(url).and_then(|user| {
+        let colon = url[user.clone()].find(':')?;
+        Some(user.start + colon + 1..user.end)
+    });
+    let password = password.filter(|range| !range.is_empty());
+    password.into_iter().chain(in_query(url))
+}
+
+/// Where the values of parameters stand that are secrets by their name.
+fn in_query(url: &str) -> impl Iterator<Item = Range<usize>> {
+    let end = url.find('#').unwrap_or(url.len());
+    let start = url[..end].find('?').map_or(end, |at| at + 1);
+    let mut at = start;
+    url[start..end].split('&').filter_map(move |pair| {
+        let begin = at;
+        at += pair.len() + 1;
+        let (name, value) = pair.split_once('=')?;
+        // As in the URLs of Redis' Unix sockets.
+        let secret = name == "pass" || is_secret_key(name);
+        let from = begin + name.len() + 1;
+        (secret && !value.is_empty()).then_some(from..from + value.len())
+    })
 }
 
 /// The user information of the first URL in a text: what stands between its `//` and `@`.

@@ -8,6 +8,7 @@ use super::delivery::DeliveryConfig;
 use super::intake::ListenConfig;
 use super::listener::ListenerConfig;
 use super::log_filter::LogFilter;
+use super::redis::RedisConfig;
 use crate::library::Trust;
 use crate::log::Format;
 use crate::signing::Algorithm;
@@ -108,10 +109,12 @@ pub struct IntakeConfig {
 /// The `[flow]` section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlowConfig {
-    /// How many authorisations may wait for their code to be exchanged.
+    /// How many authorisations may wait for their code to be exchanged, in memory.
     pub max_pending: usize,
     /// How long a code lives whose fact does not say.
     pub code_lifetime: Duration,
+    /// Where they wait if not in memory.
+    pub redis: Option<RedisConfig>,
 }
 
 /// The `[dispatch]` section.
@@ -158,6 +161,7 @@ impl Config {
             flow: FlowConfig {
                 max_pending: 100_000,
                 code_lifetime: Duration::from_mins(10),
+                redis: None,
             },
             dispatch: DispatchConfig {
                 measure: true,

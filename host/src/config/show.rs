@@ -10,6 +10,7 @@ use super::choice::Choice;
 use super::delivery;
 use super::intake;
 use super::listener::ListenerConfig;
+use super::redis;
 use super::secrets;
 use super::settings::Config;
 use super::trust;
@@ -64,8 +65,14 @@ impl fmt::Display for Config {
         writeln!(out, "max_depth = {}", self.intake.max_depth)?;
         intake::show(out, &self.intake.listen)?;
 
-        writeln!(out, "\n[flow]\nmax_pending = {}", self.flow.max_pending)?;
+        writeln!(out, "\n[flow]")?;
+        if self.flow.redis.is_none() {
+            writeln!(out, "max_pending = {}", self.flow.max_pending)?;
+        }
         writeln!(out, "code_lifetime = {}", self.flow.code_lifetime.as_secs())?;
+        if let Some(redis) = &self.flow.redis {
+            redis::show(out, redis)?;
+        }
 
         writeln!(out, "\n[dispatch]\nmeasure = {}", self.dispatch.measure)?;
         writeln!(out, "budget_ms = {}", milliseconds(self.dispatch.budget))?;
@@ -133,7 +140,7 @@ pub(super) fn path(path: &Path) -> String {
 }
 
 /// Exact, so that reading gives the same duration: a float made by division might not.
-fn milliseconds(duration: Duration) -> String {
+pub(super) fn milliseconds(duration: Duration) -> String {
     let nanoseconds = duration.as_nanos();
     let text = format!("{}.{:06}", nanoseconds / 1_000_000, nanoseconds % 1_000_000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -5,6 +5,8 @@ mod files;
 mod intake;
 mod not_toml;
 mod random;
+#[cfg(feature = "redis")]
+mod redis;
 mod show;
 mod trust;
 mod unknown_keys;

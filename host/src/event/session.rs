@@ -18,6 +18,18 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// From what [`Session::json`] and [`Session::expires_at`] gave.
+    #[cfg(feature = "redis")]
+    pub(crate) fn from_parts(json: Cow<'a, str>, expires_at: Option<Deadline>) -> Self {
+        Self { json, expires_at }
+    }
+
+    /// When it expires, if it does.
+    #[cfg(feature = "redis")]
+    pub(crate) fn expires_at(&self) -> Option<Deadline> {
+        self.expires_at
+    }
+
     /// The JSON object's text as it came.
     pub fn json(&self) -> &str {
         &self.json

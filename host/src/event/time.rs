@@ -142,6 +142,18 @@ impl Deadline {
         }))
     }
 
+    /// From what [`Deadline::as_micros`] gave.
+    #[cfg(feature = "redis")]
+    pub(crate) const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the Unix epoch; the greatest number for what is later than that.
+    #[cfg(feature = "redis")]
+    pub(crate) const fn as_micros(self) -> u64 {
+        self.0
+    }
+
     /// Whether it has come at `time`: `time` is not before it.
     pub const fn has_come(self, time: Timestamp) -> bool {
         time.0 >= self.0

@@ -1,6 +1,9 @@
 //! Authorisation codes as the flow rule keeps them: never but as a hash.
 
 use crate::event::Code;
+#[cfg(feature = "redis")]
+use std::fmt::Write as _;
+
 use aws_lc_rs::digest::{Context, SHA256};
 
 /// The SHA-256 of an issuer and a code it issued.
@@ -17,6 +20,17 @@ impl CodeHash {
         let mut hash = [0; 32];
         hash.copy_from_slice(context.finish().as_ref());
         Self(hash)
+    }
+
+    /// As it stands in the name of a key.
+    #[cfg(feature = "redis")]
+    pub(super) fn hex(&self) -> String {
+        self.0
+            .iter()
+            .fold(String::with_capacity(64), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
     }
 }
 

@@ -4,152 +4,176 @@
 //! this rule when the subject event is due: at once where the authorisation response carries a
 //! token, when the code is exchanged where it carries only a code, never when that does not happen.
 //! Time is the facts' own, so that a recording replays as it happened. What is to be dispatched is
-//! returned; calling listeners and logging are left to the caller.
+//! returned; calling listeners and logging what becomes of a fact are left to the caller.
+//!
+//! What the rule says stands in `rule`. The codes are kept in memory (`memory`), or in Redis where
+//! several hosts serve one provider (`redis`; `host/FLOW.md` says what that guarantees).
 
 mod code;
+mod memory;
+mod not_now;
 mod outcome;
 mod pending;
+#[cfg(feature = "redis")]
+mod redis;
+mod rule;
+mod stats;
 
+pub use not_now::{NotNow, NotTaken, Patience};
 pub use outcome::{CodeStillPending, Decision, Evicted, Ignored, IgnoredReason, Outcome};
+#[cfg(feature = "redis")]
+pub use redis::{Address, AddressError, StoreError};
+pub use stats::{STORE_DURATION_BOUNDS, StoreStats};
 
-use crate::event::{AuthorizationCompleted, CodeExchanged, Due, Event, Session};
+#[cfg(feature = "redis")]
+pub(crate) use redis::Claim;
+
+#[cfg(feature = "redis")]
+use crate::config::RedisConfig;
+use crate::event::{AuthorizationCompleted, CodeExchanged};
 use code::CodeHash;
-use pending::{Entry, Held, Pending, Stage};
-use std::borrow::Cow;
+use memory::Memory;
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The flow rule with its pending authorisations in memory.
+/// The flow rule with its pending authorisations.
 ///
-/// Usable from many threads at once. What is kept is bounded; codes are kept as hashes only.
+/// Usable from many threads at once. Codes are kept as hashes only.
 pub struct FlowRule {
-    pending: Mutex<Pending>,
+    store: Store,
+}
+
+/// With all codes in memory there is nobody else who could dispatch an event.
+#[cfg(not(feature = "redis"))]
+#[derive(Debug)]
+pub(crate) enum Claim {}
+
+enum Store {
+    Memory(Memory),
+    #[cfg(feature = "redis")]
+    Redis(redis::Store),
 }
 
 impl FlowRule {
-    /// How many codes may be pending by default.
+    /// How many codes may be pending in memory by default.
     pub const DEFAULT_BOUND: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
 
-    /// A rule that keeps at most so many codes.
+    /// A rule that keeps at most so many codes, in memory.
     pub fn new(bound: NonZeroUsize) -> Self {
         Self {
-            pending: Mutex::new(Pending::new(bound.get())),
+            store: Store::Memory(Memory::new(bound)),
         }
     }
 
-    /// How many codes wait for their exchange. One that is never exchanged counts until it is
-    /// dropped to make room.
-    pub fn pending(&self) -> usize {
-        self.lock().waiting()
+    /// A rule that keeps its codes in Redis. Nothing is asked of Redis yet: it may be away, and
+    /// come later.
+    ///
+    /// # Errors
+    /// The password or the certificates cannot be read, or the address is none.
+    #[cfg(feature = "redis")]
+    pub fn in_redis(config: &RedisConfig) -> Result<Self, StoreError> {
+        Ok(Self {
+            store: Store::Redis(redis::Store::new(config)?),
+        })
     }
 
-    /// How many codes are kept at the most.
-    pub fn bound(&self) -> usize {
-        self.lock().bound()
+    /// How many codes wait for their exchange in memory; `None` where they are kept elsewhere. One
+    /// that is never exchanged counts until it is dropped to make room.
+    pub fn pending(&self) -> Option<usize> {
+        match &self.store {
+            Store::Memory(memory) => Some(memory.waiting()),
+            #[cfg(feature = "redis")]
+            Store::Redis(_) => None,
+        }
+    }
+
+    /// Whether facts can be decided now: asks the store, for twice its time-out at the most.
+    /// In memory they always can.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn ready(&self) -> Result<(), NotNow> {
+        match &self.store {
+            Store::Memory(_) => Ok(()),
+            #[cfg(feature = "redis")]
+            Store::Redis(store) => store.ready(),
+        }
+    }
+
+    /// What was asked of the store since the start; `None` in memory.
+    pub fn store_stats(&self) -> Option<StoreStats> {
+        match &self.store {
+            Store::Memory(_) => None,
+            #[cfg(feature = "redis")]
+            Store::Redis(store) => Some(store.stats()),
+        }
+    }
+
+    /// How many codes are kept in memory at the most; `None` where they are kept elsewhere.
+    pub fn bound(&self) -> Option<usize> {
+        match &self.store {
+            Store::Memory(memory) => Some(memory.bound()),
+            #[cfg(feature = "redis")]
+            Store::Redis(_) => None,
+        }
     }
 
     /// Takes an authorisation: dispatches its event at once, or holds it until its code is
     /// exchanged.
     ///
     /// # Errors
-    /// Its code is that of an earlier authorisation that is still pending; that one stays.
+    /// Its code is that of an earlier authorisation that is still pending; that one stays. Or the
+    /// store does not answer.
+    #[cfg_attr(
+        not(feature = "redis"),
+        expect(unused_variables, reason = "memory never waits")
+    )]
     pub fn authorization_completed<'a>(
         &self,
         fact: AuthorizationCompleted<'a>,
-    ) -> Result<Decision<'a>, CodeStillPending> {
-        let time = fact.event.time();
+        patience: Patience<'_>,
+    ) -> Result<Decision<'a>, NotTaken> {
         let mut fact = fact;
         let issued = fact
             .code
             .take()
             .map(|(code, expires_at)| (CodeHash::new(fact.event.issuer(), &code), expires_at));
         let Some((code, expires_at)) = issued else {
-            self.lock().note_time(time);
-            return Ok(Outcome::Dispatch(with_session(fact)).into());
-        };
-        let client_id = fact.event.client_id().into();
-        let (stage, outcome) = match fact.due {
-            Due::AtOnce => (Stage::Dispatched, Outcome::Dispatch(with_session(fact))),
-            Due::AtExchange => {
-                let held = Held {
-                    event: fact.event.into_owned(),
-                    session: fact.session.map(Session::into_owned),
-                };
-                (Stage::Held(Box::new(held)), Outcome::Held)
+            match &self.store {
+                Store::Memory(memory) => memory.note_time(fact.event.time()),
+                #[cfg(feature = "redis")]
+                Store::Redis(_) => {}
             }
+            return Ok(Outcome::Dispatch(rule::at_once(fact)).into());
         };
-        let mut pending = self.lock();
-        pending.note_time(time);
-        let still_pending = pending.get(&code).is_some_and(|entry| {
-            !matches!(entry.stage, Stage::Exchanged) && !entry.expires_at.has_come(time)
-        });
-        if still_pending {
-            return Err(CodeStillPending { line: None });
+        match &self.store {
+            Store::Memory(memory) => memory
+                .authorize(fact, code, expires_at)
+                .map_err(NotTaken::StillPending),
+            #[cfg(feature = "redis")]
+            Store::Redis(store) => store.authorize(fact, code, expires_at, patience),
         }
-        let entry = Entry {
-            expires_at,
-            client_id,
-            stage,
-        };
-        let evicted = pending.insert(code, entry);
-        Ok(Decision { outcome, evicted })
     }
 
     /// Takes the exchange of a code: dispatches the event that was held for it.
-    pub fn code_exchanged<'a>(&self, fact: CodeExchanged<'a>) -> Outcome<'a> {
-        let code = CodeHash::new(&fact.issuer, &fact.code);
-        match self.exchange(&code, &fact) {
-            Err(reason) => Outcome::Ignored(Ignored {
-                reason,
-                issuer: fact.issuer.into(),
-                id: fact.id.map(boxed),
-                txn: fact.txn.map(boxed),
-                client_id: fact.client_id.map(boxed),
-            }),
-            Ok(None) => Outcome::NothingDue,
-            Ok(Some(held)) => {
-                let Held { mut event, session } = *held;
-                if let Some(session) = session {
-                    event.show_session(&session, fact.time);
-                }
-                let mut event: Event<'a> = event;
-                event.claims = fact.id_token_claims.or(event.claims);
-                event.client = event.client.or(fact.client);
-                Outcome::Dispatch(event)
-            }
-        }
-    }
-
-    /// What was held for this code, and `None` where nothing is due any more.
-    fn exchange(
+    ///
+    /// # Errors
+    /// The store does not answer.
+    #[cfg_attr(
+        not(feature = "redis"),
+        expect(unused_variables, reason = "memory never waits")
+    )]
+    pub fn code_exchanged<'a>(
         &self,
-        code: &CodeHash,
-        fact: &CodeExchanged<'_>,
-    ) -> Result<Option<Box<Held>>, IgnoredReason> {
-        let mut pending = self.lock();
-        let entry = pending.get(code).ok_or(IgnoredReason::UnknownCode)?;
-        let same_client = |client_id: &str| *client_id == *entry.client_id;
-        if !fact.client_id.as_deref().is_none_or(same_client) {
-            return Err(IgnoredReason::WrongClient);
+        fact: CodeExchanged<'a>,
+        patience: Patience<'_>,
+    ) -> Result<Decision<'a>, NotNow> {
+        let code = CodeHash::new(&fact.issuer, &fact.code);
+        match &self.store {
+            Store::Memory(memory) => Ok(memory.exchange(&code, fact).into()),
+            #[cfg(feature = "redis")]
+            Store::Redis(store) => store.exchange(code, fact, patience),
         }
-        if matches!(entry.stage, Stage::Exchanged) {
-            return Err(IgnoredReason::SecondUse);
-        }
-        if entry.expires_at.has_come(fact.time) {
-            return Err(IgnoredReason::Expired);
-        }
-        // Not before: a fact that is ignored does not tell the time either.
-        pending.note_time(fact.time);
-        Ok(match pending.exchange(code) {
-            Some(Stage::Held(held)) => Some(held),
-            _ => None,
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Pending> {
-        // Nothing in there panics half-way through a change.
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -163,21 +187,8 @@ impl fmt::Debug for FlowRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FlowRule")
             .field("pending", &self.pending())
-            .finish()
+            .finish_non_exhaustive()
     }
-}
-
-/// The event of an authorisation that is due with it.
-fn with_session(fact: AuthorizationCompleted<'_>) -> Event<'_> {
-    let mut event = fact.event;
-    if let Some(session) = fact.session {
-        event.show_session(&session, event.time());
-    }
-    event
-}
-
-fn boxed(text: Cow<'_, str>) -> Box<str> {
-    text.into()
 }
 
 #[cfg(test)]

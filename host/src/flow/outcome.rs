@@ -1,16 +1,23 @@
 //! What comes of a fact. The caller dispatches, logs and counts.
 
-use crate::event::Event;
+use super::Claim;
+use crate::event::{CodeExchanged, Event};
 use std::error::Error;
 use std::fmt;
 
 /// What comes of an event or a fact.
+///
+/// Keep it until its event has been dispatched: where several hosts share a store, dropping it says
+/// that the event was, unless the thread panics.
 #[derive(Debug)]
 pub struct Decision<'a> {
     /// What to do now.
     pub outcome: Outcome<'a>,
     /// What had to be dropped to make room: to be logged as a warning, and counted.
     pub evicted: Option<Evicted>,
+    /// That this host is the one to dispatch it, where several could.
+    #[expect(dead_code, reason = "it does its part when it is dropped")]
+    pub(crate) claim: Option<Claim>,
 }
 
 impl<'a> From<Outcome<'a>> for Decision<'a> {
@@ -18,6 +25,7 @@ impl<'a> From<Outcome<'a>> for Decision<'a> {
         Self {
             outcome,
             evicted: None,
+            claim: None,
         }
     }
 }
@@ -33,6 +41,18 @@ pub enum Outcome<'a> {
     NothingDue,
     /// Nothing, and something is odd about it: to be logged as a warning.
     Ignored(Ignored),
+}
+
+impl<'a> Outcome<'a> {
+    pub(super) fn ignored(reason: IgnoredReason, fact: CodeExchanged<'a>) -> Self {
+        Self::Ignored(Ignored {
+            reason,
+            issuer: fact.issuer.into(),
+            id: fact.id.map(Into::into),
+            txn: fact.txn.map(Into::into),
+            client_id: fact.client_id.map(Into::into),
+        })
+    }
 }
 
 /// A `code_exchanged` that dispatches nothing though it should have.

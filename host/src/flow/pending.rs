@@ -1,9 +1,10 @@
 //! The codes that the flow rule knows, in memory and bounded. What an exchange means is decided
-//! in [`super`]; here is only what is kept, and what is dropped first when there is no room.
+//! in [`super::rule`]; here is only what is kept, and what is dropped first when there is no room.
 
 use super::code::CodeHash;
 use super::outcome::Evicted;
-use crate::event::{Deadline, Event, Session, Timestamp};
+use super::rule::Held;
+use crate::event::{Deadline, Timestamp};
 use std::collections::{BTreeSet, HashMap};
 
 /// A code that was issued.
@@ -21,12 +22,6 @@ pub(super) enum Stage {
     Dispatched,
     /// That there was one before. Kept only to say so: dropped first when there is no room.
     Exchanged,
-}
-
-/// An event that is due when its code is exchanged.
-pub(super) struct Held {
-    pub(super) event: Event<'static>,
-    pub(super) session: Option<Session<'static>>,
 }
 
 /// The place of a code in the order in which they expire; those that expire together in the order

@@ -17,6 +17,7 @@ pub struct Counts {
     ignored: [AtomicU64; IgnoredReason::ALL.len()],
     invalid: AtomicU64,
     code_still_pending: AtomicU64,
+    not_now: AtomicU64,
     dropped: AtomicU64,
 }
 
@@ -34,6 +35,8 @@ pub struct CountsSnapshot {
     pub invalid: u64,
     /// Authorisations whose code is that of an earlier one that is still pending.
     pub code_still_pending: u64,
+    /// Facts that could not be decided, because the store of the flow rule did not answer.
+    pub not_now: u64,
     /// Pending authorisations dropped at the bound.
     pub dropped: u64,
 }
@@ -57,6 +60,7 @@ impl Counts {
         let count = match refusal {
             Refusal::Invalid(_) => &self.invalid,
             Refusal::CodeStillPending(_) => &self.code_still_pending,
+            Refusal::NotNow(_) => &self.not_now,
         };
         count.fetch_add(1, Relaxed);
     }
@@ -77,6 +81,7 @@ impl Counts {
                 .map(|reason| (reason, load(&self.ignored[reason as usize]))),
             invalid: load(&self.invalid),
             code_still_pending: load(&self.code_still_pending),
+            not_now: load(&self.not_now),
             dropped: load(&self.dropped),
         }
     }

@@ -7,7 +7,7 @@ use crate::clients::ClientRegistry;
 use crate::event::{
     self, Defaults, Event, EventError, Fault, IssuerFault, Limits, Message, Timestamp, check_issuer,
 };
-use crate::flow::{CodeStillPending, Decision, FlowRule, Outcome};
+use crate::flow::{CodeStillPending, Decision, FlowRule, NotNow, NotTaken, Outcome, Patience};
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
@@ -87,8 +87,20 @@ impl Pipeline {
     /// # Errors
     /// As [`Pipeline::process`], and the line may be too long.
     pub fn process_line<'a>(&'a self, line: Line<'a>) -> Result<Decision<'a>, Refusal> {
+        self.process_line_within(line, Patience::NONE)
+    }
+
+    /// What comes of one line of a stream, if need be after some waiting.
+    ///
+    /// # Errors
+    /// As [`Pipeline::process_line`].
+    pub fn process_line_within<'a>(
+        &'a self,
+        line: Line<'a>,
+        patience: Patience<'_>,
+    ) -> Result<Decision<'a>, Refusal> {
         match line.bytes {
-            Ok(bytes) => self.process(bytes, Some(line.number)),
+            Ok(bytes) => self.process_within(bytes, Some(line.number), patience),
             Err(TooLong { limit }) => Err(Refusal::Invalid(
                 EventError::whole(Fault::TooLong { limit }).at_line(Some(line.number)),
             )),
@@ -98,14 +110,29 @@ impl Pipeline {
     /// What comes of one event or fact. `line` is its number, for the error.
     ///
     /// # Errors
-    /// It is not valid, or its code is still pending. Nothing is to be dispatched then.
+    /// It is not valid, its code is still pending, or the store does not answer. Nothing is to be
+    /// dispatched then.
     pub fn process<'a>(
         &'a self,
         bytes: &'a [u8],
         line: Option<u64>,
     ) -> Result<Decision<'a>, Refusal> {
+        self.process_within(bytes, line, Patience::NONE)
+    }
+
+    /// What comes of one event or fact, if need be after some waiting for a store of codes that
+    /// does not answer.
+    ///
+    /// # Errors
+    /// As [`Pipeline::process`].
+    pub fn process_within<'a>(
+        &'a self,
+        bytes: &'a [u8],
+        line: Option<u64>,
+        patience: Patience<'_>,
+    ) -> Result<Decision<'a>, Refusal> {
         let arrival = self.read(bytes, line)?;
-        self.decide(arrival)
+        self.decide(arrival, patience)
     }
 
     /// The first half of [`Self::process`]: reads an event or fact, which changes nothing yet.
@@ -133,17 +160,24 @@ impl Pipeline {
     /// not sure to dispatch what comes of it must not ask.
     ///
     /// # Errors
-    /// Its code is still pending. Nothing is to be dispatched then.
+    /// Its code is still pending, or the store does not answer. Nothing is to be dispatched then.
     #[inline]
-    pub fn decide<'a>(&'a self, arrival: Arrival<'a>) -> Result<Decision<'a>, Refusal> {
+    pub fn decide<'a>(
+        &'a self,
+        arrival: Arrival<'a>,
+        patience: Patience<'_>,
+    ) -> Result<Decision<'a>, Refusal> {
         let line = arrival.line;
         let mut decision = match arrival.message {
             Message::Event(event) => Outcome::Dispatch(event).into(),
             Message::AuthorizationCompleted(fact) => self
                 .flow
-                .authorization_completed(fact)
-                .map_err(|_| Refusal::CodeStillPending(CodeStillPending { line }))?,
-            Message::CodeExchanged(fact) => self.flow.code_exchanged(fact).into(),
+                .authorization_completed(fact, patience)
+                .map_err(|why| Refusal::of(why, line))?,
+            Message::CodeExchanged(fact) => self
+                .flow
+                .code_exchanged(fact, patience)
+                .map_err(|why| Refusal::of(NotTaken::NotNow(why), line))?,
         };
         if let Outcome::Dispatch(event) = &mut decision.outcome {
             self.add_client(event);
@@ -226,21 +260,31 @@ pub enum Refusal {
     Invalid(EventError),
     /// It is an `authorization_completed` whose code is still pending.
     CodeStillPending(CodeStillPending),
+    /// It is a fact that cannot be decided now, and can be sent again.
+    NotNow(NotNow),
 }
 
 impl Refusal {
+    fn of(why: NotTaken, line: Option<u64>) -> Self {
+        match why {
+            NotTaken::StillPending(CodeStillPending { .. }) => {
+                Self::CodeStillPending(CodeStillPending { line })
+            }
+            NotTaken::NotNow(error) => Self::NotNow(error.at_line(line)),
+        }
+    }
+
+    /// Whether the same may be taken when it is sent again: it is not what was sent that is wrong.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::NotNow(_))
+    }
+
     /// The line of the stream, from 1, where it is known.
     pub fn line(&self) -> Option<u64> {
         match self {
             Self::Invalid(error) => error.line(),
             Self::CodeStillPending(error) => error.line,
-        }
-    }
-
-    /// Whether the very same may be taken later: never if it is the sender's mistake.
-    pub fn may_be_sent_again(&self) -> bool {
-        match self {
-            Self::Invalid(_) | Self::CodeStillPending(_) => false,
+            Self::NotNow(error) => error.line,
         }
     }
 
@@ -249,6 +293,7 @@ impl Refusal {
         match self {
             Self::Invalid(error) => error.name(),
             Self::CodeStillPending(_) => Some("code"),
+            Self::NotNow(_) => None,
         }
     }
 }
@@ -258,6 +303,7 @@ impl fmt::Display for Refusal {
         match self {
             Self::Invalid(error) => error.fmt(f),
             Self::CodeStillPending(error) => error.fmt(f),
+            Self::NotNow(error) => error.fmt(f),
         }
     }
 }

@@ -225,6 +225,24 @@ codes! {
     DELIVERY_GIVEN_UP = "OPL0808" Warn
         "Calls of sinks did not come back within `stop_timeout` when they were to end. They are left alone, and what they had in hand is delivered again."
         "Raise `stop_timeout` under `[delivery]`, or tell the listener's author.";
+    REDIS_CONNECTED = "OPL0701" Info
+        "Redis does what it is asked: pending authorisations are there."
+        "Nothing.";
+    REDIS_AWAY = "OPL0702" Warn
+        "Redis does not do what it is asked; the line says what it ended with. Said once when it begins, when the reason changes, and each minute that it goes on. Until Redis is back, authorisations with a code and exchanges of codes are not decided: over HTTP they are answered with 503, those of a stream wait for `redis_patience`. Events need no Redis and are dispatched. A host that starts meanwhile starts, and is not ready."
+        "Do what the line says. Nothing is lost that is sent again.";
+    REDIS_BACK = "OPL0703" Info
+        "Redis does what it is asked again."
+        "Nothing.";
+    NOT_DECIDED = "OPL0704" Error
+        "Facts were refused because Redis did not do what it was asked: those of a stream within `redis_patience`, or until the host was told to stop; those of a request within `redis_timeout_ms`, and their sender was told to send them again. Nothing was dispatched for them. Logged for each line of a stream, and for requests once in ten seconds at the most."
+        "Look at Redis. Send lines of a stream again when it is back; whoever posts events does so by itself.";
+    REDIS_LOST_DATA = "OPL0705" Error
+        "Redis no longer has what it held: it was restarted without its data, emptied, or is another one. The exchanges of codes that were pending will be unknown (OPL0302)."
+        "Let Redis write to its disk (`appendonly yes`). `maxmemory-policy noeviction` keeps it from dropping codes one by one.";
+    REDIS_NOT_MARKED = "OPL0706" Warn
+        "The host stopped before it could mark events in Redis that it had dispatched. If their facts are sent again, the events are dispatched again, under the same ids."
+        "Nothing, where listeners or those behind them know events by their id.";
 }
 
 #[cfg(test)]

@@ -112,7 +112,7 @@ families! {
     FACTS_HELD = "op_listener_facts_held" Counter []
         "Facts of which no event was due: authorisations whose code is yet to be exchanged, and exchanges whose event came with the authorisation.";
     EVENTS_REFUSED = "op_listener_events_refused" Counter ["reason"]
-        "Lines that were refused (OPL0301). The reason is `invalid`, or `code_still_pending` for a second authorisation with the same code.";
+        "Lines that were refused (OPL0301). The reason is `invalid`, `code_still_pending` for a second authorisation with the same code, or `not_now` for a fact that could not be decided because Redis did not answer (OPL0704): that one may be sent again.";
     EXCHANGES_IGNORED = "op_listener_exchanges_ignored" Counter ["reason"]
         "Exchanges of codes that gave no event though they should have (OPL0302). The reason is `unknown_code`, `expired`, `wrong_client` or `second_use`.";
     PENDING_DROPPED = "op_listener_pending_dropped" Counter []
@@ -121,6 +121,22 @@ families! {
         "Authorisations that wait for the exchange of their code. One that is never exchanged counts until it is dropped to make room.";
     PENDING_LIMIT = "op_listener_pending_limit" Gauge []
         "How many may wait, and be remembered as exchanged, together: `max_pending`.";
+    FLOW_STORE_ANSWERS = "op_listener_flow_store_answers" Gauge []
+        "1 if the last command to Redis was answered, else 0. This and the others of the store are there only with `redis` under `[flow]`.";
+    FLOW_STORE_COMMANDS = "op_listener_flow_store_commands" Counter []
+        "Commands sent to Redis, whatever came of them.";
+    FLOW_STORE_FAILURES = "op_listener_flow_store_failures" Counter []
+        "Commands to Redis that failed, and connections that could not be opened.";
+    FLOW_STORE_CONNECTIONS = "op_listener_flow_store_connections" Counter []
+        "Connections to Redis that were opened.";
+    FLOW_STORE_TAKEN_OVER = "op_listener_flow_store_taken_over" Counter []
+        "Events taken over from a host that did not say that it had dispatched them.";
+    FLOW_STORE_UNMARKED = "op_listener_flow_store_unmarked" Counter []
+        "Dispatched events that could not be marked as such in Redis: if their facts are sent again, they are dispatched again.";
+    FLOW_STORE_DATA_LOSSES = "op_listener_flow_store_data_losses" Counter []
+        "How many times Redis was found to have lost what it held.";
+    FLOW_STORE_DURATION = "op_listener_flow_store_duration_seconds" Histogram []
+        "The time until Redis answered a command, or until it was given up.";
 
     PLUGIN_FILES = "op_listener_plugin_files" Counter ["outcome"]
         "Files of the plugin directory by what became of them: `loaded`, `refused` (OPL0102) or `not_a_plugin` (OPL0103).";

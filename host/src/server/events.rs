@@ -64,6 +64,7 @@ async fn dispatch(visit: &Visit, bytes: Bytes, lines: bool, room: Lease) -> Answ
         }
     };
     account(visit, &report);
+    undecided(visit, &report);
     if lines {
         report.answer_lines()
     } else {
@@ -89,6 +90,20 @@ fn account(visit: &Visit, report: &Report) {
             POSTED_EVENT_REFUSED,
             "Refused {refused} events of a request from {}; {first} ({count} such requests since the \
              last such line)",
+            visit.peer.name,
+        );
+    }
+}
+
+/// Says that facts cannot be decided.
+fn undecided(visit: &Visit, report: &Report) {
+    if let Some((refused, first)) = report.first_undecided()
+        && let Some(count) = visit.shared.seldom.undecided.happened(Instant::now())
+    {
+        say!(
+            NOT_DECIDED,
+            "Turned away {refused} facts of a request from {}, to be sent again: {first} ({count} such \
+             requests since the last such line)",
             visit.peer.name,
         );
     }

@@ -15,6 +15,7 @@ use super::remembered::Known;
 use super::report::{Report, Why};
 use super::shared::Shared;
 use crate::Spi;
+use crate::flow::Patience;
 use crate::intake::ndjson::{Lines, TooLong};
 use crate::intake::{Arrival, Pipeline};
 use crate::log::say;
@@ -180,7 +181,7 @@ fn take(
         report.refuse(line, Why::Overloaded(spi));
         return None;
     };
-    match pipeline.decide(arrival) {
+    match pipeline.decide(arrival, Patience::NONE) {
         Ok(decision) => {
             shared.feed.act(&decision, &shared.host, &mut report.totals);
             claim.done();

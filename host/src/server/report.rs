@@ -31,8 +31,8 @@ pub(super) struct Report {
     refused: Vec<Refused>,
     /// There is one too long for the limit on events.
     too_long: bool,
-    /// One that is not valid may be so later.
-    passing: bool,
+    /// Refused because they cannot be decided at the moment.
+    not_now: u64,
 }
 
 /// An event that was refused.
@@ -78,9 +78,12 @@ impl Report {
 
     #[cold]
     pub(super) fn invalid(&mut self, line: Option<u64>, refusal: &Refusal) {
-        self.totals.refused += 1;
-        let retry = refusal.may_be_sent_again();
-        self.passing |= retry;
+        let retry = refusal.is_retryable();
+        if retry {
+            self.not_now += 1;
+        } else {
+            self.totals.refused += 1;
+        }
         let mut row = line;
         if let Refusal::Invalid(error) = refusal {
             self.too_long |= matches!(error.fault(), Fault::TooLong { .. });
@@ -119,7 +122,7 @@ impl Report {
 
     /// How many were refused.
     fn count_refused(&self) -> u64 {
-        self.totals.refused + self.under_way + self.overloaded
+        self.totals.refused + self.under_way + self.overloaded + self.not_now
     }
 
     /// The first that is not valid, for the log, and how many there are.
@@ -135,6 +138,15 @@ impl Report {
         Some((self.totals.refused, first))
     }
 
+    /// The first that cannot be decided at the moment, for the log, and how many there are.
+    pub(super) fn first_undecided(&self) -> Option<(u64, &str)> {
+        if self.not_now == 0 {
+            return None;
+        }
+        let first = self.refused.iter().find(|refused| refused.retry);
+        Some((self.not_now, first.map_or("", |refused| &refused.reason)))
+    }
+
     /// The answer for a body of lines.
     pub(super) fn answer_lines(&self) -> Answer {
         if self.count_refused() == 0 {
@@ -147,7 +159,7 @@ impl Report {
             ..
         } = self.totals;
         let nothing_taken = dispatched + held + ignored + self.duplicates == 0;
-        let passing = self.under_way + self.overloaded > 0 || self.passing;
+        let passing = self.under_way + self.overloaded + self.not_now > 0;
         if !nothing_taken {
             let answer = json(StatusCode::MULTI_STATUS, &self.counts());
             return if passing { retry_later(answer) } else { answer };
@@ -179,7 +191,7 @@ impl Report {
             )
         } else if self.under_way > 0 {
             Problem::passing("in-flight", "The same event is under way", reason)
-        } else if self.passing {
+        } else if self.not_now > 0 {
             Problem::passing("not-now", "The event cannot be taken at the moment", reason)
         } else {
             let status = if self.too_long {

@@ -1,5 +1,6 @@
 //! Which resource a request is for, and the answers of all but `/events`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -39,14 +40,14 @@ pub(super) async fn answer(visit: &Visit, request: Request<Incoming>) -> Answer 
     } else if route == Route::Events {
         events::post(visit, request).await
     } else {
-        get(visit, route, &request)
+        get(visit, route, &request).await
     };
     visit.shared.counts.answered(route, answer.status());
     visit.pace.answered(watch.round());
     answer
 }
 
-fn get(visit: &Visit, route: Route, request: &Request<Incoming>) -> Answer {
+async fn get(visit: &Visit, route: Route, request: &Request<Incoming>) -> Answer {
     if route == Route::Other {
         let title = "There is no such resource";
         let detail = "events are posted to /events";
@@ -67,7 +68,7 @@ fn get(visit: &Visit, route: Route, request: &Request<Incoming>) -> Answer {
         ),
         Route::Readyz | Route::Metrics => match inside(visit, request) {
             Ok(()) if route == Route::Metrics => exposition(&visit.shared),
-            Ok(()) => readiness(&visit.shared),
+            Ok(()) => readiness(&visit.shared).await,
             Err(problem) => problem.answer(),
         },
         _ => uncached(json(StatusCode::OK, &json!({ "status": "serving" }))),
@@ -89,9 +90,22 @@ fn exposition(shared: &Shared) -> Answer {
     uncached(body(StatusCode::OK, media, text))
 }
 
-/// Whether the host can take events of all SPIs.
+/// Whether the host can take events of all SPIs, as far as is known without asking anybody.
 pub(super) fn is_ready(shared: &Shared) -> bool {
-    hindrances(shared).is_empty()
+    let store = shared.feed.flow().store_stats();
+    store.is_none_or(|store| store.answers) && hindrances(shared).is_empty()
+}
+
+/// Asks the store of the flow rule whether it answers, and says what is wrong if it does not.
+async fn store_hindrance(shared: &Arc<Shared>) -> Option<Value> {
+    if shared.feed.flow().store_stats().is_none() {
+        return None;
+    }
+    let feed = Arc::clone(&shared.feed);
+    // It may take its time to answer, and has a time limit.
+    let asked = tokio::task::spawn_blocking(move || feed.flow().ready()).await;
+    let error = asked.ok()?.err()?;
+    Some(json!({ "reason": "flow_store", "detail": error.to_string() }))
 }
 
 /// Why the host cannot take events of all SPIs.
@@ -118,8 +132,9 @@ fn hindrances(shared: &Shared) -> Vec<Value> {
     reasons
 }
 
-fn readiness(shared: &Shared) -> Answer {
-    let reasons = hindrances(shared);
+async fn readiness(shared: &Arc<Shared>) -> Answer {
+    let mut reasons = hindrances(shared);
+    reasons.extend(store_hindrance(shared).await);
     let (ready, in_flight) = (reasons.is_empty(), shared.calls.in_flight());
     let spis: Map<_, _> = Spi::ALL
         .into_iter()

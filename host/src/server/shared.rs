@@ -54,6 +54,7 @@ pub(super) struct Live {
 pub(super) struct Lines {
     pub(super) overloaded: [Seldom; Spi::ALL.len()],
     pub(super) invalid: Seldom,
+    pub(super) undecided: Seldom,
     pub(super) unauthorized: Seldom,
     pub(super) forbidden: Seldom,
     pub(super) turned_away: Seldom,

@@ -88,6 +88,8 @@ pub(crate) fn run(arguments: Arguments) -> Exit {
         Ok(serving) => serving,
         Err(exit) => return exit,
     };
+    // Its log tells; the host starts without it, and facts wait.
+    let _ = feed.flow().ready();
     let mut totals = Totals::default();
     let read = input.map_or(Ok(()), |input| {
         let lines = BufReader::with_capacity(BUFFER, Input::new(input, &signals));
