@@ -4,7 +4,8 @@
 //! request when they have the answer to the one before; every event has an id of its own.
 //!
 //! A ratio is ours / bare, of requests a second: 1 would mean that reading, checking, remembering
-//! and dispatching the events costs nothing.
+//! and dispatching the events costs nothing. Beside it stands the processor time that a server takes
+//! for an event, its clients' not counted, which other work on the machine disturbs less.
 //!
 //! Builds the listener's library first, below the target folder.
 //! `cargo bench -p op-listener-host --bench serve`; `--quick` for a short run.
@@ -32,6 +33,7 @@ use op_listener_host::Host;
 use op_listener_host::config::{Config, ListenerConfig, UnixConfig};
 use op_listener_host::feed::Feed;
 use op_listener_host::server::Server;
+use rustix::time::{ClockId, clock_gettime};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
 
@@ -142,13 +144,30 @@ impl Prepared {
     }
 }
 
-/// Sends requests for a time. Gives how many a second, and how long each took.
-fn load(doors: &Doors, way: Way, events: usize, time: Duration) -> (f64, Vec<Duration>) {
+/// What came of sending requests for a time.
+struct Load {
+    /// Requests a second.
+    rate: f64,
+    /// How long each took.
+    took: Vec<Duration>,
+    /// Seconds of processor time that the server took for each request.
+    cost: f64,
+}
+
+fn processor_time(of: ClockId) -> f64 {
+    let time = clock_gettime(of);
+    let nanoseconds = f64::from(u32::try_from(time.tv_nsec).unwrap());
+    f64::from(u32::try_from(time.tv_sec).unwrap()) + nanoseconds * 1e-9
+}
+
+/// Sends requests for a time.
+fn load(doors: &Doors, way: Way, events: usize, time: Duration) -> Load {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let end = AtomicBool::new(false);
     let prepared = Prepared::new(events);
     let begin = Instant::now();
-    let took = thread::scope(|scope| {
+    let before = processor_time(ClockId::ProcessCPUTime);
+    let clients = thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|_| {
                 let (mut prepared, end) = (prepared.clone(), &end);
@@ -164,7 +183,7 @@ fn load(doors: &Doors, way: Way, events: usize, time: Duration) -> (f64, Vec<Dur
                         stream.read(&mut buffer);
                         took.push(begin.elapsed());
                     }
-                    took
+                    (took, processor_time(ClockId::ThreadCPUTime))
                 })
             })
             .collect();
@@ -172,12 +191,20 @@ fn load(doors: &Doors, way: Way, events: usize, time: Duration) -> (f64, Vec<Dur
         end.store(true, Relaxed);
         clients
             .into_iter()
-            .flat_map(|client| client.join().unwrap())
+            .map(|client| client.join().unwrap())
             .collect::<Vec<_>>()
     });
+    let elapsed = begin.elapsed().as_secs_f64();
+    let all = processor_time(ClockId::ProcessCPUTime) - before;
+    let of_clients: f64 = clients.iter().map(|(_, time)| time).sum();
+    let took: Vec<_> = clients.into_iter().flat_map(|(took, _)| took).collect();
     #[expect(clippy::cast_precision_loss, reason = "far fewer")]
-    let rate = took.len() as f64 / begin.elapsed().as_secs_f64();
-    (rate, took)
+    let requests = took.len() as f64;
+    Load {
+        rate: requests / elapsed,
+        took,
+        cost: (all - of_clients) / requests,
+    }
 }
 
 async fn bare_answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -272,6 +299,35 @@ fn percentile(times: &mut [Duration], of_1000: usize) -> Duration {
     times[(times.len() - 1) * of_1000 / 1000]
 }
 
+/// Says what came of one kind of load on the bare server and on ours.
+fn report(way: Way, events: usize, loads: &mut [Vec<Load>; 2]) {
+    let of = |loads: &[Load], what: fn(&Load) -> f64| median(loads.iter().map(what).collect());
+    let turns = loads[1].iter().zip(&loads[0]);
+    let ratio = median(turns.map(|(ours, bare)| ours.rate / bare.rate).collect());
+    let [bare_rate, rate] = loads.each_ref().map(|loads| of(loads, |load| load.rate));
+    let costs = loads.each_ref().map(|loads| of(loads, |load| load.cost));
+    #[expect(clippy::cast_precision_loss, reason = "a hundred")]
+    let each = events as f64;
+    let [bare_cost, cost] = costs.map(|cost| cost / each);
+    let mut times = loads.each_mut().map(|loads| {
+        let times = loads.iter_mut().flat_map(|load| load.took.drain(..));
+        times.collect::<Vec<_>>()
+    });
+    let [[bare_p50, bare_p99], [p50, p99]] = times
+        .each_mut()
+        .map(|times| [500, 990].map(|of_1000| percentile(times, of_1000)));
+    println!(
+        "{way:?}, {events} events a request, {CLIENTS} clients: {rate:.0} requests/s ({:.0} \
+         events/s), bare {bare_rate:.0}: ratio {ratio:.2}; p50 {p50:.0?}, bare {bare_p50:.0?}; p99 \
+         {p99:.0?}, bare {bare_p99:.0?}; the server's processor time an event: {:.2} µs ({:.0} \
+         events/s on one core), bare {:.2} µs",
+        rate * each,
+        cost * 1e6,
+        1.0 / cost,
+        bare_cost * 1e6,
+    );
+}
+
 fn main() {
     let quick = std::env::args().any(|argument| argument == "--quick");
     let (turns, time) = if quick { (5, 100) } else { (21, 400) };
@@ -283,32 +339,13 @@ fn main() {
         for way in [Way::Unix, Way::Tcp] {
             load(&bare, way, events, time);
             load(&ours, way, events, time);
-            let (mut rates, mut took) = ([vec![], vec![]], [vec![], vec![]]);
+            let mut loads = [vec![], vec![]];
             for _ in 0..turns {
-                for (n, doors) in [&bare, &ours].into_iter().enumerate() {
-                    let (rate, times) = load(doors, way, events, time);
-                    rates[n].push(rate);
-                    took[n].extend(times);
+                for (doors, loads) in [&bare, &ours].into_iter().zip(&mut loads) {
+                    loads.push(load(doors, way, events, time));
                 }
             }
-            let ratios = rates[1]
-                .iter()
-                .zip(&rates[0])
-                .map(|(ours, bare)| ours / bare);
-            let ratio = median(ratios.collect());
-            let [bare_rate, rate] = rates.map(median);
-            let [mut bare_took, mut took] = took;
-            #[expect(clippy::cast_precision_loss, reason = "a hundred")]
-            let per_second = rate * events as f64;
-            println!(
-                "{way:?}, {events} events a request, {CLIENTS} clients: {rate:.0} requests/s \
-                 ({per_second:.0} events/s), bare {bare_rate:.0}: ratio {ratio:.2}; p50 {:?}, bare \
-                 {:?}; p99 {:?}, bare {:?}",
-                percentile(&mut took, 500),
-                percentile(&mut bare_took, 500),
-                percentile(&mut took, 990),
-                percentile(&mut bare_took, 990),
-            );
+            report(way, events, &mut loads);
         }
     }
     let counts = server.counts();

@@ -100,14 +100,13 @@ pub(super) async fn read(
         return Ok(Bytes::new());
     };
     let mut length = first.len();
+    if length > most {
+        return Err(NoBody::TooLong);
+    }
     // What most requests are: one part, which is not copied.
     if body.is_end_stream() {
-        return if length > most {
-            Err(NoBody::TooLong)
-        } else {
-            lease.grow(length)?;
-            Ok(first)
-        };
+        lease.grow(length)?;
+        return Ok(first);
     }
     let announced = usize::try_from(announced).unwrap_or(0);
     lease.grow(announced.max(length))?;

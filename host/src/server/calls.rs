@@ -11,43 +11,50 @@ use std::time::{Duration, Instant};
 use crate::Spi;
 
 /// For so many ticks after a call that took long, events of its SPI stay off the threads that
-/// drive sockets.
-const WARY: u32 = 500;
+/// drive sockets; twice as many if it happens again soon after, and so on up to the second.
+const WARY: [u32; 2] = [25, 500];
 
 /// Calls of all SPIs.
 #[derive(Debug)]
 pub(super) struct Calls {
     by_spi: [OfSpi; Spi::ALL.len()],
+    /// Who is on a thread that drives sockets.
+    places: Box<[Place]>,
     /// How many events of one SPI may be with listeners.
     bound: usize,
+    /// How many of one SPI may be so on a thread that drives sockets.
+    inline: usize,
     begun: Instant,
 }
 
 // On cache lines of their own, since all threads write to them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[repr(align(128))]
 struct OfSpi {
     in_flight: AtomicUsize,
     /// Since when there is no more room, in milliseconds from the begin, plus one; 0 for not.
     full_since: AtomicU64,
-    /// The tick until which the SPI counts as slow.
+    /// The tick until which the SPI counts as slow, and for how many ticks it does the next time.
     slow_until: AtomicU32,
-    /// For each event that is dispatched on a thread that drives sockets, the tick at which it
-    /// began; 0 for none.
-    places: Box<[Place]>,
+    wary_for: AtomicU32,
 }
 
+/// The tick at which an event came here, times the number of SPIs, plus its own; 0 for none.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Place(AtomicU32);
+struct Place(AtomicU64);
 
-/// An event that is with its listeners until this is dropped.
+const SPIS: u64 = Spi::ALL.len() as u64;
+
+/// Events, one after the other, that are with the listeners of an SPI until this is dropped.
 pub(super) struct Call<'c> {
     calls: &'c Calls,
-    of: &'c OfSpi,
+    spi: Spi,
+    /// How many others there were.
+    others: usize,
 }
 
-/// A place for one on a thread that drives sockets, until this is dropped.
+/// A place for them on a thread that drives sockets, until this is dropped.
 pub(super) struct Inline<'c>(&'c Place);
 
 /// What was found among the inline places.
@@ -60,17 +67,14 @@ pub(super) struct Found {
 }
 
 impl Calls {
-    /// At most `bound` calls an SPI, `inline` of them on threads that drive sockets.
-    pub(super) fn new(bound: usize, inline: usize) -> Self {
-        let places = || (0..inline).map(|_| Place::default()).collect();
+    /// At most `bound` calls an SPI, `inline` of them on threads that drive sockets; and there at
+    /// most `places` of all SPIs.
+    pub(super) fn new(bound: usize, inline: usize, places: usize) -> Self {
         Self {
-            by_spi: std::array::from_fn(|_| OfSpi {
-                in_flight: AtomicUsize::new(0),
-                full_since: AtomicU64::new(0),
-                slow_until: AtomicU32::new(0),
-                places: places(),
-            }),
+            by_spi: Default::default(),
+            places: (0..places).map(|_| Place::default()).collect(),
             bound,
+            inline,
             begun: Instant::now(),
         }
     }
@@ -78,60 +82,54 @@ impl Calls {
     /// Takes an event in, unless its SPI has its bound of them.
     pub(super) fn enter(&self, spi: Spi) -> Option<Call<'_>> {
         let of = &self.by_spi[spi as usize];
-        let before = of.in_flight.fetch_add(1, AcqRel);
-        if before >= self.bound {
+        let others = of.in_flight.fetch_add(1, AcqRel);
+        if others >= self.bound {
             of.in_flight.fetch_sub(1, AcqRel);
             self.note_full(of);
             return None;
         }
-        if before + 1 == self.bound {
+        if others + 1 == self.bound {
             self.note_full(of);
         }
-        Some(Call { calls: self, of })
-    }
-
-    /// Whether the SPI has no room at the moment.
-    pub(super) fn is_full(&self, spi: Spi) -> bool {
-        self.by_spi[spi as usize].in_flight.load(Relaxed) >= self.bound
-    }
-
-    /// A place on a thread that drives sockets, at this tick: not if they are taken, or calls of
-    /// the SPI have taken long of late.
-    pub(super) fn inline(&self, spi: Spi, tick: u32) -> Option<Inline<'_>> {
-        let of = &self.by_spi[spi as usize];
-        if of.slow_until.load(Relaxed) > tick {
-            return None;
-        }
-        let free = |place: &&Place| {
-            place.0.load(Relaxed) == 0
-                && place.0.compare_exchange(0, tick, Acquire, Relaxed).is_ok()
-        };
-        of.places.iter().find(free).map(Inline)
+        Some(Call {
+            calls: self,
+            spi,
+            others,
+        })
     }
 
     /// From now on the SPI's calls count as slow, for a time.
-    pub(super) fn be_wary(&self, spi: Spi, tick: u32) {
+    fn be_wary(&self, spi: Spi, tick: u32) {
         let of = &self.by_spi[spi as usize];
-        of.slow_until.store(tick.saturating_add(WARY), Relaxed);
+        let [shortest, longest] = WARY;
+        let last = of.wary_for.load(Relaxed);
+        let again = tick.saturating_sub(of.slow_until.load(Relaxed)) < last;
+        let ticks = if again {
+            (2 * last).min(longest)
+        } else {
+            shortest
+        };
+        of.wary_for.store(ticks, Relaxed);
+        of.slow_until.store(tick.saturating_add(ticks), Relaxed);
     }
 
     /// Looks at the inline places: whoever was there for two ticks makes the SPI slow.
     pub(super) fn look(&self, tick: u32) -> Found {
         let mut found = Found::default();
-        for spi in Spi::ALL {
-            for place in &self.by_spi[spi as usize].places {
-                let began = place.0.load(Relaxed);
-                if began == 0 {
-                    continue;
-                }
-                found.any = true;
-                let age = tick.saturating_sub(began);
-                if age == 2 {
-                    self.be_wary(spi, tick);
-                }
-                // Once would do, if nothing went wrong.
-                found.stuck |= age == 2 || (age > 2 && age.is_multiple_of(64));
+        for place in &self.places {
+            let taken = place.0.load(Relaxed);
+            if taken == 0 {
+                continue;
             }
+            found.any = true;
+            let age = u64::from(tick).saturating_sub(taken / SPIS);
+            if age == 2
+                && let Some(spi) = Spi::ALL.into_iter().find(|spi| *spi as u64 == taken % SPIS)
+            {
+                self.be_wary(spi, tick);
+            }
+            // Once would do, if nothing went wrong.
+            found.stuck |= age == 2 || (age > 2 && age.is_multiple_of(64));
         }
         found
     }
@@ -176,11 +174,35 @@ impl Calls {
     }
 }
 
+impl<'c> Call<'c> {
+    /// The SPI.
+    pub(super) fn spi(&self) -> Spi {
+        self.spi
+    }
+
+    /// A place on this thread, which drives sockets, from this tick on: not if they are taken, if
+    /// enough of the SPI were there already, or if its calls have taken long of late.
+    pub(super) fn inline(&self, tick: u32) -> Option<Inline<'c>> {
+        let calls = self.calls;
+        let slow_until = calls.by_spi[self.spi as usize].slow_until.load(Relaxed);
+        if self.others >= calls.inline || slow_until > tick {
+            return None;
+        }
+        let taken = u64::from(tick) * SPIS + self.spi as u64;
+        let free = |place: &&Place| {
+            let place = &place.0;
+            place.load(Relaxed) == 0 && place.compare_exchange(0, taken, Acquire, Relaxed).is_ok()
+        };
+        calls.places.iter().find(free).map(Inline)
+    }
+}
+
 impl Drop for Call<'_> {
     fn drop(&mut self) {
+        let of = &self.calls.by_spi[self.spi as usize];
         // More than the bound is there for a moment while somebody is turned away.
-        if self.of.in_flight.fetch_sub(1, AcqRel) >= self.calls.bound {
-            self.of.full_since.store(0, Relaxed);
+        if of.in_flight.fetch_sub(1, AcqRel) >= self.calls.bound {
+            of.full_since.store(0, Relaxed);
         }
     }
 }
@@ -196,13 +218,14 @@ mod tests {
     use super::*;
 
     const SPI: Spi = Spi::IdTokenIssue;
+    const OTHER: Spi = Spi::AccessTokenIssue;
 
     #[test]
     fn each_spi_has_its_own_bound() {
-        let calls = Calls::new(2, 1);
+        let calls = Calls::new(2, 1, 3);
         let both = [calls.enter(SPI).unwrap(), calls.enter(SPI).unwrap()];
-        assert!(calls.enter(SPI).is_none() && calls.is_full(SPI));
-        assert!(calls.enter(Spi::AccessTokenIssue).is_some());
+        assert!(calls.enter(SPI).is_none());
+        assert!(calls.enter(OTHER).is_some());
         assert_eq!(calls.in_flight(), [2, 0, 0]);
         assert!(calls.full_for(SPI).is_some());
         drop(both);
@@ -211,27 +234,38 @@ mod tests {
     }
 
     #[test]
-    fn whoever_keeps_an_inline_place_makes_its_spi_slow_for_a_time() {
-        let calls = Calls::new(10, 2);
-        let place = calls.inline(SPI, 5).unwrap();
+    fn whoever_keeps_an_inline_place_makes_its_spi_slow_for_longer_each_time() {
+        let calls = Calls::new(10, 2, 3);
         let found = |any, stuck| Found { any, stuck };
-        assert_eq!(calls.look(6), found(true, false));
-        assert_eq!(calls.look(7), found(true, true));
-        assert_eq!(calls.look(8), found(true, false));
-        assert!(calls.inline(SPI, 8).is_none(), "slow");
-        assert!(calls.inline(Spi::AccessTokenIssue, 8).is_some());
-        drop(place);
-        assert_eq!(calls.look(9), Found::default());
-        assert!(calls.inline(SPI, 7 + WARY).is_some());
+        let [mut wary, most] = WARY;
+        let mut tick = 5;
+        for _ in 0..10 {
+            let call = calls.enter(SPI).unwrap();
+            let place = call.inline(tick).unwrap();
+            assert_eq!(calls.look(tick + 1), found(true, false));
+            assert_eq!(calls.look(tick + 2), found(true, true));
+            assert_eq!(calls.look(tick + 3), found(true, false));
+            assert!(calls.enter(OTHER).unwrap().inline(tick + 3).is_some());
+            drop(place);
+            assert_eq!(calls.look(tick + 3), Found::default());
+            assert!(call.inline(tick + 1 + wary).is_none());
+            tick += 2 + wary;
+            assert!(call.inline(tick).is_some());
+            wary = (2 * wary).min(most);
+        }
     }
 
     #[test]
-    fn inline_places_are_few() {
-        let calls = Calls::new(10, 2);
-        let _first = calls.inline(SPI, 1).unwrap();
-        let second = calls.inline(SPI, 1).unwrap();
-        assert!(calls.inline(SPI, 1).is_none());
-        drop(second);
-        assert!(calls.inline(SPI, 1).is_some());
+    fn inline_places_are_few_for_an_spi_and_for_all() {
+        let calls = Calls::new(10, 2, 3);
+        let first = calls.enter(SPI).unwrap();
+        let second = calls.enter(SPI).unwrap();
+        let _places = [first.inline(1).unwrap(), second.inline(1).unwrap()];
+        assert!(calls.enter(SPI).unwrap().inline(1).is_none());
+        let other = calls.enter(OTHER).unwrap();
+        let third = other.inline(1).unwrap();
+        assert!(calls.enter(OTHER).unwrap().inline(1).is_none());
+        drop(third);
+        assert!(calls.enter(OTHER).unwrap().inline(1).is_some());
     }
 }

@@ -11,6 +11,7 @@ use std::time::Instant;
 use hyper::body::Bytes;
 
 use super::body::Lease;
+use super::calls::{Call, Inline};
 use super::remembered::Known;
 use super::report::{Report, Why};
 use super::shared::Shared;
@@ -74,14 +75,14 @@ impl Job {
     pub(super) fn run(&mut self) -> Progress {
         let pipeline = self.shared.feed.pipeline();
         let limit = pipeline.limits().line_bytes;
+        let mut with = With {
+            shared: &self.shared,
+            pipeline: &pipeline,
+            inline_since: (self.where_it_is == Where::Inline).then_some(self.began),
+            inside: None,
+        };
         if !self.lines {
-            let took = take(
-                &self.shared,
-                &pipeline,
-                &self.body,
-                (None, self.began, self.where_it_is),
-                &mut self.report,
-            );
+            let took = with.take(&self.body, None, &mut self.report);
             return took.unwrap_or(Progress::Done);
         }
         let left = self.body.get(self.done.0..).unwrap_or_default();
@@ -92,9 +93,8 @@ impl Job {
             let Ok(Some(line)) = lines.next_line() else {
                 return Progress::Done;
             };
-            let at = (Some(line.number), self.began, self.where_it_is);
             let took = match line.bytes {
-                Ok(bytes) => take(&self.shared, &pipeline, bytes, at, &mut self.report),
+                Ok(bytes) => with.take(bytes, Some(line.number), &mut self.report),
                 Err(TooLong { limit }) => {
                     self.report.too_long(line.number, limit);
                     None
@@ -135,63 +135,95 @@ impl Drop for Job {
     }
 }
 
-/// Takes one event. `None` is as good as done; nothing has happened if it is for the pool.
-#[inline]
-fn take(
-    shared: &Shared,
-    pipeline: &Pipeline,
-    bytes: &[u8],
-    (line, tick, place): (Option<u64>, u32, Where),
-    report: &mut Report,
-) -> Option<Progress> {
-    let arrival = match pipeline.read(bytes, None) {
-        Ok(arrival) => arrival,
-        Err(refusal) => {
-            shared.feed.counts().refused(&refusal);
-            report.invalid(line, &refusal);
-            return None;
-        }
-    };
-    let claim = match shared.remembered.claim(&arrival) {
-        Known::New(claim) => claim,
-        Known::Done => {
-            repeated(&arrival);
-            report.duplicates += 1;
-            return None;
-        }
-        Known::UnderWay => {
-            report.refuse(line, Why::UnderWay);
-            return None;
-        }
-    };
-    let spi = arrival.spi();
-    let _inline = match place {
-        Where::Pool => None,
-        Where::Inline => {
-            let inline = shared.calls.inline(spi, tick);
-            // Otherwise there may be room, but not here.
-            if inline.is_none() && !shared.calls.is_full(spi) {
-                return Some(Progress::ForThePool);
+/// What events are taken with.
+struct With<'s> {
+    shared: &'s Shared,
+    pipeline: &'s Pipeline,
+    /// The tick since when, on a thread that drives sockets.
+    inline_since: Option<u32>,
+    /// The event before was with the listeners of this SPI, and the next one may be as well.
+    inside: Option<(Call<'s>, Option<Inline<'s>>)>,
+}
+
+impl With<'_> {
+    /// Takes one event. `None` is as good as done; nothing has happened if it is for the pool.
+    #[inline]
+    fn take(&mut self, bytes: &[u8], line: Option<u64>, report: &mut Report) -> Option<Progress> {
+        let arrival = match self.pipeline.read(bytes, None) {
+            Ok(arrival) => arrival,
+            Err(refusal) => {
+                self.shared.feed.counts().refused(&refusal);
+                report.invalid(line, &refusal);
+                return None;
             }
-            inline
+        };
+        let claim = match self.shared.remembered.claim(&arrival) {
+            Known::New(claim) => claim,
+            Known::Done => {
+                repeated(&arrival);
+                report.duplicates += 1;
+                return None;
+            }
+            Known::UnderWay => {
+                report.refuse(line, Why::UnderWay);
+                return None;
+            }
+        };
+        let spi = arrival.spi();
+        match self.enter(spi) {
+            Entered::Yes => {}
+            Entered::NotHere => return Some(Progress::ForThePool),
+            Entered::No => {
+                overloaded(self.shared, &arrival, spi);
+                report.refuse(line, Why::Overloaded(spi));
+                return None;
+            }
         }
-    };
-    let Some(_call) = shared.calls.enter(spi) else {
-        overloaded(shared, &arrival, spi);
-        report.refuse(line, Why::Overloaded(spi));
-        return None;
-    };
-    match pipeline.decide(arrival, Patience::NONE) {
-        Ok(decision) => {
-            shared.feed.act(&decision, &shared.host, &mut report.totals);
-            claim.done();
+        match self.pipeline.decide(arrival, Patience::NONE) {
+            Ok(decision) => {
+                let (feed, host) = (&self.shared.feed, &self.shared.host);
+                feed.act(&decision, host, &mut report.totals);
+                claim.done();
+            }
+            Err(refusal) => {
+                self.shared.feed.counts().refused(&refusal);
+                report.invalid(line, &refusal);
+            }
         }
-        Err(refusal) => {
-            shared.feed.counts().refused(&refusal);
-            report.invalid(line, &refusal);
-        }
+        None
     }
-    None
+
+    /// Enters the listeners of an SPI, if it is another one than before.
+    #[inline]
+    fn enter(&mut self, spi: Spi) -> Entered {
+        if self
+            .inside
+            .as_ref()
+            .is_some_and(|(call, _)| call.spi() == spi)
+        {
+            return Entered::Yes;
+        }
+        // Nobody keeps two SPIs from others.
+        self.inside = None;
+        let Some(call) = self.shared.calls.enter(spi) else {
+            return Entered::No;
+        };
+        let inline = self.inline_since.map(|tick| call.inline(tick));
+        if matches!(inline, Some(None)) {
+            return Entered::NotHere;
+        }
+        self.inside = Some((call, inline.flatten()));
+        Entered::Yes
+    }
+}
+
+/// Whether an event may go to the listeners of its SPI.
+enum Entered {
+    Yes,
+    /// Not on a thread that drives sockets.
+    NotHere,
+    /// There are too many.
+    No,
 }
 
 #[cold]

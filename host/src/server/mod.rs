@@ -9,8 +9,8 @@
 //!   once, SPI by SPI. Beyond them a sender is turned away, and told when to come again. An event is
 //!   turned away before the flow rule has seen it, so that a code is not used up for nothing;
 //! - **listeners that block**: an event is dispatched on the thread that read it, while its SPI's
-//!   listeners are quick. Each SPI has a few such places; beyond them, and for a while after a call
-//!   that took long, its events go to a pool, of which each SPI has its share. So a listener that does
+//!   listeners are quick. There are a few such places; beyond them, and for a while after a call
+//!   that took long, an SPI's events go to a pool, of which each SPI has its share. So a listener that does
 //!   not come back holds up its own SPI, and no other, nor `/healthz`;
 //! - **repetitions**: an event whose id was dispatched of late is not dispatched again.
 //!
@@ -57,6 +57,7 @@ use crate::{Host, Spi};
 pub use counts::{Route, ServerCounts};
 pub use error::{ServerError, TokenFault};
 
+use calls::Calls;
 use shared::{Live, Shared};
 
 /// How often it is looked whether all is done, when the server stops.
@@ -91,11 +92,12 @@ impl Server {
         let config = &config.intake.listen;
         allow_files(config);
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        // So many threads may be with listeners, of so many SPIs, while others drive the sockets.
-        let inline = cores.min(config.concurrency);
-        let shared = Arc::new(Shared::new(config, inline, host, feed)?);
+        // As many of one SPI as can run at once, and one more of another. They may all be kept by
+        // listeners, so there are threads beside them to drive the sockets.
+        let calls = Calls::new(config.concurrency, cores, cores + 1);
+        let shared = Arc::new(Shared::new(config, calls, host, feed)?);
         let runtime = Builder::new_multi_thread()
-            .worker_threads(cores + Spi::ALL.len() * inline)
+            .worker_threads(2 * cores + 1)
             .max_blocking_threads(Spi::ALL.len() * config.concurrency + cores)
             .thread_name("intake")
             .enable_io()

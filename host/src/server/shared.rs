@@ -91,7 +91,7 @@ fn peers(_: &ListenConfig) -> Result<Option<Vec<u32>>, ServerError> {
 impl Shared {
     pub(super) fn new(
         config: &ListenConfig,
-        inline: usize,
+        calls: Calls,
         host: Arc<Host>,
         feed: Arc<Feed>,
     ) -> Result<Self, ServerError> {
@@ -99,7 +99,7 @@ impl Shared {
             live: ArcSwap::from_pointee(Live::read(config)?),
             host,
             feed,
-            calls: Calls::new(config.concurrency, inline),
+            calls,
             remembered: Remembered::new(config.remember, config.max_remembered),
             counts: Counts::default(),
             watch: Watch::new(Patience::new(config.read_timeout, config.idle_timeout)),
