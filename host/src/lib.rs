@@ -40,5 +40,5 @@ mod spi;
 
 pub use dispatch::{DURATION_BOUNDS, Dispatched, StatsSnapshot};
 pub use host::{Host, HostBuilder, ListenerInfo};
-pub use register::StartError;
+pub use register::{ReloadError, Reloaded, StartError};
 pub use spi::Spi;

@@ -18,7 +18,7 @@ use crate::library::{
     Inspected, LoadError, Loaded, Metadata, Reason, Sealed, THIS_INTERFACE, Trust, Trusted,
     inspect, load, read_metadata,
 };
-use crate::signing::{Algorithm, Signer};
+use crate::signing::{Algorithm, KeyRing, Signer};
 
 /// The check whose matter a refusal is.
 pub(super) fn responsible(reason: &Reason) -> Check {
@@ -84,7 +84,7 @@ impl Bench<'_> {
             Outcome::skipped(format!("no key can be made to sign with: {error}"))
         })?;
         let services = Arc::new(Services {
-            signer: Arc::new(signer),
+            keys: KeyRing::new(signer),
         });
         let witness = Witness::new(&loaded.metadata().id, &services, level);
         let answer = raw::start(loaded.plugin(), witness, level);

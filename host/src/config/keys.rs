@@ -18,7 +18,7 @@ pub(super) const TOP: Section = Section {
     title: "the top of the file",
     keys: &[
         "issuer", "clients", "data_dir", "plugins", "signing", "log", "intake", "flow", "dispatch",
-        "listener",
+        "reload", "shutdown", "listener",
     ],
     later: &["delivery"],
 };
@@ -38,7 +38,7 @@ pub(super) const PLUGINS: Section = Section {
 };
 pub(super) const SIGNING: Section = Section {
     title: "[signing]",
-    keys: &["keys", "algorithm", "kid"],
+    keys: &["keys", "algorithm", "kid", "retire_after"],
     later: &[],
 };
 pub(super) const LOG: Section = Section {
@@ -61,6 +61,16 @@ pub(super) const DISPATCH: Section = Section {
     keys: &["measure", "budget_ms"],
     later: &[],
 };
+pub(super) const RELOAD: Section = Section {
+    title: "[reload]",
+    keys: &["watch", "debounce_ms", "rescan"],
+    later: &[],
+};
+pub(super) const SHUTDOWN: Section = Section {
+    title: "[shutdown]",
+    keys: &["drain_ms", "listener_ms"],
+    later: &[],
+};
 pub(super) const LISTENER: Section = Section {
     title: "[[listener]]",
     keys: &[
@@ -72,13 +82,14 @@ pub(super) const LISTENER: Section = Section {
         "enabled",
         "switch_off_after_panics",
         "budget_ms",
+        "shutdown_ms",
         "config",
     ],
     later: &[],
 };
 
-const ALL: [&Section; 8] = [
-    &TOP, &PLUGINS, &SIGNING, &LOG, &INTAKE, &FLOW, &DISPATCH, &LISTENER,
+const ALL: [&Section; 10] = [
+    &TOP, &PLUGINS, &SIGNING, &LOG, &INTAKE, &FLOW, &DISPATCH, &RELOAD, &SHUTDOWN, &LISTENER,
 ];
 
 impl Section {

@@ -36,6 +36,8 @@ pub struct ListenerConfig {
     pub switch_off_after_panics: Option<NonZeroU32>,
     /// How long it may take for one event, if not as long as all others.
     pub budget: Option<Duration>,
+    /// How long it may take to shut down, if not as long as all others.
+    pub shutdown: Option<Duration>,
     /// Its own settings, of which the host knows nothing. Dates have become text.
     pub config: Map<String, Json>,
     places: Option<Box<Places>>,
@@ -61,6 +63,7 @@ impl ListenerConfig {
             enabled: true,
             switch_off_after_panics: None,
             budget: None,
+            shutdown: None,
             config: Map::new(),
             places: None,
         }
@@ -113,6 +116,7 @@ impl fmt::Debug for ListenerConfig {
             .field("enabled", &self.enabled)
             .field("switch_off_after_panics", &self.switch_off_after_panics)
             .field("budget", &self.budget)
+            .field("shutdown", &self.shutdown)
             .field("config", &secrets::hide_all(&self.config))
             .field("place", &self.place().map(ToString::to_string))
             .finish_non_exhaustive()
@@ -183,6 +187,9 @@ fn read_entry(
     });
     table.read("budget_ms", &mut listener.budget, |what, v| {
         walk.milliseconds(what, v).map(Some)
+    });
+    table.read("shutdown_ms", &mut listener.shutdown, |what, v| {
+        walk.patience(what, v).map(Some)
     });
     table.read("config", &mut listener.config, |what, v| {
         own_settings(walk, what, v)

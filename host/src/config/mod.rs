@@ -32,5 +32,5 @@ pub use place::Place;
 pub use read::{MAX_FILE, read_listener_settings};
 pub use settings::{
     Config, DispatchConfig, FlowConfig, IntakeConfig, LogConfig, OnFailure, PluginsConfig,
-    ProbeConfig, SigningConfig,
+    ProbeConfig, ReloadConfig, ShutdownConfig, SigningConfig,
 };

@@ -1,4 +1,4 @@
-//! How long a listener may take, and how often it is told off.
+//! How often a listener is told off that takes longer than it may.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 /// A breach is logged once in this time at the most.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// A listener's time budget.
-#[derive(Debug)]
-pub(super) struct Budget {
-    pub(super) limit: Duration,
+/// A listener's breaches of its time budget.
+#[derive(Debug, Default)]
+pub(super) struct Breaches {
     state: Mutex<State>,
 }
 
@@ -20,18 +19,11 @@ struct State {
     unsaid: u64,
 }
 
-impl Budget {
-    pub(super) fn new(limit: Duration) -> Self {
-        Self {
-            limit,
-            state: Mutex::default(),
-        }
-    }
-
+impl Breaches {
     /// Notes a breach. When it should be logged, says how many there were since the last time,
     /// this one included.
     #[cold]
-    pub(super) fn breached(&self, now: Instant) -> Option<u64> {
+    pub(super) fn note(&self, now: Instant) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.unsaid += 1;
         if state
@@ -51,12 +43,12 @@ mod tests {
 
     #[test]
     fn a_flood_of_breaches_is_said_once_with_its_count() {
-        let budget = Budget::new(Duration::from_millis(5));
+        let breaches = Breaches::default();
         let start = Instant::now();
-        assert_eq!(budget.breached(start), Some(1));
+        assert_eq!(breaches.note(start), Some(1));
         for second in 1..10 {
-            assert_eq!(budget.breached(start + Duration::from_secs(second)), None);
+            assert_eq!(breaches.note(start + Duration::from_secs(second)), None);
         }
-        assert_eq!(budget.breached(start + QUIET), Some(10));
+        assert_eq!(breaches.note(start + QUIET), Some(10));
     }
 }

@@ -6,6 +6,7 @@ mod calls;
 mod instance;
 pub(crate) mod raw;
 mod services;
+mod whereabouts;
 pub(crate) mod witness;
 
 pub(crate) use calls::{Failure, FailureKind};

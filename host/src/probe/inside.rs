@@ -14,7 +14,7 @@ use super::system::{self, Reports};
 use crate::ffi::{self, HostSide, Instance, Services};
 use crate::library::{Metadata, Reason, Sealed, THIS_INTERFACE, inspect, load_from};
 use crate::log::bridge;
-use crate::signing::{Algorithm, Signer};
+use crate::signing::{Algorithm, KeyRing, Signer};
 
 /// Tries the library. Comes back when it came through or was refused in good order; the process
 /// is then to end with exit code 0.
@@ -68,7 +68,7 @@ impl Tester<'_> {
         // The cheapest key there is: nothing is to be signed here.
         let signer = Signer::ephemeral(Algorithm::EdDsa).map_err(io::Error::other)?;
         let services = Services {
-            signer: signer.into(),
+            keys: KeyRing::new(signer),
         }
         .into();
         self.begin(Phase::Start)?;

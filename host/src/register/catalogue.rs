@@ -1,18 +1,17 @@
 //! The plugins of a directory by their ids, each loaded when first asked for.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use op_listener_abi::PluginRef;
 
 use crate::ffi::{self, HostSide, Services};
 use crate::library::{
-    Judge, LoadError, Loaded, Reason, Sealed, Trust, Trusted, discover, inspect, load,
+    Judge, LoadError, Loaded, Reason, Sealed, Sha256, Trust, Trusted, discover, inspect, load,
 };
 use crate::log::{bridge, say};
 use crate::probe::Prober;
-use crate::register::StartError;
+use crate::register::Libraries;
+use crate::register::error::LookError;
 
 /// The plugins of a directory.
 pub(super) struct Catalogue {
@@ -21,6 +20,8 @@ pub(super) struct Catalogue {
     /// The ids of those that were not refused, in the order of the files' names.
     order: Vec<String>,
     refused: usize,
+    /// The files that were refused, or are no plugins, or should be there and are not.
+    unusable: HashSet<PathBuf>,
     /// The ids of plugins that the operator has switched off: nobody minds what they are like.
     off: HashSet<String>,
     /// Tries libraries before they are loaded, if any is.
@@ -29,9 +30,19 @@ pub(super) struct Catalogue {
 
 enum Plugin {
     Found(Box<Trusted>),
-    Loaded(Loaded),
+    Loaded(Box<Ready>),
     /// Logged by then.
     Refused,
+}
+
+/// A plugin that is loaded.
+#[derive(Clone)]
+pub(super) struct Ready {
+    pub(super) library: Loaded,
+    /// The file in which the bytes were found just now. When the library was loaded, it may have
+    /// been another.
+    pub(super) file: PathBuf,
+    pub(super) sha256: Sha256,
 }
 
 impl Catalogue {
@@ -41,16 +52,17 @@ impl Catalogue {
         trust: &Trust,
         off: HashSet<String>,
         prober: Option<Prober>,
-    ) -> Result<Self, StartError> {
-        let judge = trust.judge().map_err(StartError::Trust)?;
+    ) -> Result<Self, LookError> {
+        let judge = trust.judge().map_err(LookError::Trust)?;
         let mut catalogue = Self {
             plugins: BTreeMap::new(),
             order: Vec::new(),
             refused: 0,
+            unusable: HashSet::new(),
             off,
             prober,
         };
-        let files = discover(dir).map_err(StartError::Discover)?;
+        let files = discover(dir).map_err(LookError::Discover)?;
         for file in &files {
             if let Err(error) = catalogue.add(file, &judge) {
                 catalogue.refuse(&error);
@@ -86,6 +98,7 @@ impl Catalogue {
     }
 
     fn refuse(&mut self, error: &LoadError) {
+        self.unusable.insert(error.file().to_owned());
         match error.reason() {
             Reason::NotAPlugin => say!(NOT_A_PLUGIN, "{error}"),
             Reason::Interface { id, .. } | Reason::PanicAbort { id, .. }
@@ -105,15 +118,9 @@ impl Catalogue {
         self.refused
     }
 
-    /// The libraries that were loaded.
-    pub(super) fn loaded(&self) -> Vec<PluginRef> {
-        let plugins = self.plugins.values();
-        plugins
-            .filter_map(|plugin| match plugin {
-                Plugin::Loaded(loaded) => Some(loaded.plugin()),
-                Plugin::Found(_) | Plugin::Refused => None,
-            })
-            .collect()
+    /// Whether there is, or should be, a file of that name from which nothing can be loaded.
+    pub(super) fn has_refused(&self, file: &Path) -> bool {
+        self.unusable.contains(file)
     }
 
     /// The ids of the plugins that passed, in the order of their files' names.
@@ -121,24 +128,45 @@ impl Catalogue {
         &self.order
     }
 
-    /// The plugin of that id, loaded if it was not yet. `None` if there is none; an error, logged
-    /// by then, if it was refused.
-    pub(super) fn get(&mut self, id: &str, services: &Arc<Services>) -> Option<Result<Loaded, ()>> {
+    /// The file of a plugin that passed.
+    pub(super) fn file_of(&self, id: &str) -> Option<&Path> {
+        match self.plugins.get(id)? {
+            Plugin::Found(found) => Some(found.library().sealed().file()),
+            Plugin::Loaded(ready) => Some(&ready.file),
+            Plugin::Refused => None,
+        }
+    }
+
+    /// The plugin of that id, loaded if its bytes were not yet. `None` if there is none; an error,
+    /// logged by then, if it was refused.
+    pub(super) fn get(
+        &mut self,
+        id: &str,
+        services: &Arc<Services>,
+        libraries: &Libraries,
+    ) -> Option<Result<Ready, ()>> {
         let plugin = self.plugins.get_mut(id)?;
         let found = match plugin {
-            Plugin::Loaded(loaded) => return Some(Ok(loaded.clone())),
+            Plugin::Loaded(ready) => return Some(Ok(Ready::clone(ready))),
             Plugin::Refused => return Some(Err(())),
             Plugin::Found(found) => &*found,
         };
-        let vouched = match &mut self.prober {
-            Some(prober) => prober.vouch_for(found.library()).map(drop),
-            None => Ok(()),
-        };
-        match vouched.and_then(|()| load_and_start(found, services)) {
-            Ok(loaded) => {
+        let sealed = found.library().sealed();
+        let (file, sha256) = (sealed.file().to_owned(), sealed.sha256());
+        let library = libraries.get(sha256).map_or_else(
+            || load_anew(found, self.prober.as_mut(), services, libraries),
+            Ok,
+        );
+        match library {
+            Ok(library) => {
+                let ready = Ready {
+                    library,
+                    file,
+                    sha256,
+                };
                 // The bytes that were read are not needed any more.
-                *plugin = Plugin::Loaded(loaded.clone());
-                Some(Ok(loaded))
+                *plugin = Plugin::Loaded(Box::new(ready.clone()));
+                Some(Ok(ready))
             }
             Err(error) => {
                 *plugin = Plugin::Refused;
@@ -147,6 +175,20 @@ impl Catalogue {
             }
         }
     }
+}
+
+fn load_anew(
+    found: &Trusted,
+    prober: Option<&mut Prober>,
+    services: &Arc<Services>,
+    libraries: &Libraries,
+) -> Result<Loaded, LoadError> {
+    if let Some(prober) = prober {
+        prober.vouch_for(found.library())?;
+    }
+    let loaded = load_and_start(found, services)?;
+    libraries.keep(found.library().sealed().sha256(), loaded.clone());
+    Ok(loaded)
 }
 
 fn load_and_start(found: &Trusted, services: &Arc<Services>) -> Result<Loaded, LoadError> {
