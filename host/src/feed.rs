@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{error, fmt};
 
+use arc_swap::{ArcSwap, Guard};
+
 use crate::Host;
 use crate::clients::{ClientRegistry, ClientsError};
 use crate::config::Config;
@@ -19,7 +21,9 @@ use crate::log::say;
 /// Feeds streams of events to a host. Pending authorisations are kept across streams.
 #[derive(Debug)]
 pub struct Feed {
-    pipeline: Pipeline,
+    /// Swapped as a whole at [`Feed::reload`].
+    pipeline: ArcSwap<Pipeline>,
+    flow: Arc<FlowRule>,
 }
 
 /// What became of the lines of a stream.
@@ -79,23 +83,30 @@ impl Feed {
     /// The client registry cannot be read, or the issuer is none.
     pub fn new(config: &Config) -> Result<Self, FeedError> {
         let bound = NonZeroUsize::new(config.flow.max_pending).unwrap_or(NonZeroUsize::MIN);
-        let limits = Limits {
-            line_bytes: config.intake.max_line,
-            depth: config.intake.max_depth,
-        };
-        let flow = FlowRule::new(bound);
-        let lifetime = u32::try_from(config.flow.code_lifetime.as_secs()).unwrap_or(u32::MAX);
-        let mut pipeline = Pipeline::new(Arc::new(flow))
-            .with_limits(limits)
-            .with_code_lifetime(lifetime);
-        if let Some(issuer) = &config.issuer {
-            pipeline = pipeline.with_issuer(issuer).map_err(FeedError::Issuer)?;
-        }
-        if let Some(clients) = &config.clients {
-            let clients = ClientRegistry::load(clients).map_err(FeedError::Clients)?;
-            pipeline = pipeline.with_clients(Arc::new(clients));
-        }
-        Ok(Self { pipeline })
+        let flow = Arc::new(FlowRule::new(bound));
+        let pipeline = pipeline(config, &flow)?;
+        Ok(Self {
+            pipeline: ArcSwap::from_pointee(pipeline),
+            flow,
+        })
+    }
+
+    /// Takes over the `issuer`, `clients`, limits on lines and `code_lifetime` of another
+    /// configuration, for what is read from then on. Pending authorisations, and how many there may
+    /// be, stay.
+    ///
+    /// # Errors
+    ///
+    /// The client registry cannot be read, or the issuer is none. Then nothing has changed.
+    pub fn reload(&self, config: &Config) -> Result<(), FeedError> {
+        let pipeline = pipeline(config, &self.flow)?;
+        self.pipeline.store(Arc::new(pipeline));
+        Ok(())
+    }
+
+    /// What reads and decides, as it is at present.
+    pub(crate) fn pipeline(&self) -> Guard<Arc<Pipeline>> {
+        self.pipeline.load()
     }
 
     /// Reads a stream to its end, dispatching each event before the next line is read. A line that
@@ -114,8 +125,9 @@ impl Feed {
         stop: &AtomicBool,
         totals: &mut Totals,
     ) -> io::Result<()> {
-        let mut lines = Lines::new(stream, self.pipeline.limits().line_bytes);
+        let mut lines = Lines::new(stream, self.pipeline().limits().line_bytes);
         loop {
+            lines.set_limit(self.pipeline().limits().line_bytes);
             let line = match lines.next_line() {
                 Ok(Some(line)) => line,
                 Ok(None) => return Ok(()),
@@ -131,7 +143,8 @@ impl Feed {
             if !line.ended && stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            match self.pipeline.process_line(line) {
+            let pipeline = self.pipeline();
+            match pipeline.process_line(line) {
                 Ok(decision) => {
                     if let Some(evicted) = &decision.evicted {
                         dropped(evicted, totals);
@@ -142,6 +155,25 @@ impl Feed {
             }
         }
     }
+}
+
+fn pipeline(config: &Config, flow: &Arc<FlowRule>) -> Result<Pipeline, FeedError> {
+    let limits = Limits {
+        line_bytes: config.intake.max_line,
+        depth: config.intake.max_depth,
+    };
+    let lifetime = u32::try_from(config.flow.code_lifetime.as_secs()).unwrap_or(u32::MAX);
+    let mut pipeline = Pipeline::new(Arc::clone(flow))
+        .with_limits(limits)
+        .with_code_lifetime(lifetime);
+    if let Some(issuer) = &config.issuer {
+        pipeline = pipeline.with_issuer(issuer).map_err(FeedError::Issuer)?;
+    }
+    if let Some(clients) = &config.clients {
+        let clients = ClientRegistry::load(clients).map_err(FeedError::Clients)?;
+        pipeline = pipeline.with_clients(Arc::new(clients));
+    }
+    Ok(pipeline)
 }
 
 #[inline]

@@ -220,6 +220,18 @@ pub struct ListenerInfo {
     pub stats: StatsSnapshot,
 }
 
+/// What became of the listeners when a host was shut down. Each that did not end well is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stopped {
+    /// How many failed to shut down.
+    pub failures: usize,
+    /// How many did not come back, from a call or from their shutdown. A thread is still in them:
+    /// whoever ends the process should do it without running what libraries have left to be run at
+    /// its end (`_exit`).
+    pub left_behind: usize,
+}
+
 impl Host {
     /// Begins a host with the default configuration.
     pub fn builder() -> HostBuilder {
@@ -373,15 +385,25 @@ impl Host {
     /// listener no longer than `listener_ms`. A listener that does not come back is left behind, and
     /// the next one is shut down all the same.
     pub fn shutdown(&self) -> usize {
-        let (old, patience) = {
+        let drain = self.life().drain;
+        let stopped = self.shutdown_within(drain);
+        stopped.failures + stopped.left_behind
+    }
+
+    /// As [`Host::shutdown`], waiting no longer for calls than that.
+    pub fn shutdown_within(&self, drain: Duration) -> Stopped {
+        let old = {
             let mut life = self.life();
             if std::mem::replace(&mut life.ended, true) {
-                return 0;
+                return Stopped::default();
             }
-            (self.dispatcher.swap(Table::default()), life.drain)
+            self.dispatcher.swap(Table::default())
         };
-        let ended = self.retired.end(old, &Table::default(), patience);
-        ended.failures + ended.left
+        let ended = self.retired.end(old, &Table::default(), drain);
+        Stopped {
+            failures: ended.failures,
+            left_behind: ended.left,
+        }
     }
 }
 

@@ -15,6 +15,7 @@
 //! | [`flow`] | decides which subject event is due when | dispatching it |
 //! | [`intake`] | reads streams of lines, applies defaults and the flow rule | dispatching |
 //! | [`feed`] | puts intake before a host | |
+//! | [`reload`] | reads everything anew: when told to, and when files change | how each part changes |
 //! | [`signing`] | keys and signatures | what is signed |
 //! | [`log`] | the codes, the layout, the listeners' way out | |
 //! | [`check`] | says whether a plugin conforms | |
@@ -35,10 +36,11 @@ pub mod log;
 pub mod pinning;
 pub mod probe;
 mod register;
+pub mod reload;
 pub mod signing;
 mod spi;
 
 pub use dispatch::{DURATION_BOUNDS, Dispatched, StatsSnapshot};
-pub use host::{Host, HostBuilder, ListenerInfo};
+pub use host::{Host, HostBuilder, ListenerInfo, Stopped};
 pub use register::{ReloadError, Reloaded, StartError};
 pub use spi::Spi;

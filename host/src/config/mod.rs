@@ -15,6 +15,7 @@ mod listener;
 mod log_filter;
 mod place;
 mod read;
+mod restart;
 mod secrets;
 mod settings;
 mod show;

@@ -183,6 +183,18 @@ codes! {
     KEYS_CHANGED = "OPL0608" Info
         "The signing keys were changed. Tokens are signed with the new key from now on; the public keys of before stay in the JWK set for `retire_after` seconds, in memory alone."
         "Nothing. If the host is restarted earlier, put the old public keys into the key file.";
+    RELOAD_ASKED = "OPL0609" Info
+        "A reload begins: a signal asked for it, or files have changed that are watched."
+        "Nothing.";
+    NOT_WATCHED = "OPL0610" Warn
+        "The system does not tell of changes to files, or not of all: the directory is gone, perhaps, or there are too many watches. They are looked at every `rescan` seconds instead."
+        "Do what the line says (on Linux, `fs.inotify.max_user_watches` and `max_user_instances` are the limits), or set `watch = false` under `[reload]` and reload by hand.";
+    DRAIN_EXPIRED = "OPL0611" Error
+        "The host was asked to stop, and events that it had read already were not dispatched within `drain_ms`: a listener does not come back from a call, or all together are too slow. The host stops all the same, with exit code 4."
+        "Tell the listener's author; raise `drain_ms` under `[shutdown]` if it is only slow. Send the events since the last one that was dispatched again.";
+    WATCHDOG_WITHHELD = "OPL0612" Error
+        "For half of the time of the service manager's watchdog nothing has come of a line of the input, because a listener does not come back from a call. The watchdog is not served until it does; then the service manager restarts the host."
+        "Tell the listener's author. If listeners may take that long, raise `WatchdogSec`.";
 }
 
 #[cfg(test)]

@@ -7,9 +7,12 @@ mod exit;
 mod interrupt;
 mod keys;
 mod list;
+mod manager;
 mod pin;
 mod probe;
+mod pulse;
 mod run;
+mod service;
 
 use std::panic;
 use std::process::ExitCode;
@@ -35,7 +38,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Load the listeners and call them for a stream of events, until it ends or SIGTERM or SIGINT
-    /// comes
+    /// comes; SIGHUP reloads
     Run(run::Arguments),
     /// Show what is in a plugin directory, without executing any of it
     List(list::Arguments),
