@@ -188,10 +188,25 @@ impl Library<'_> {
 
     /// An instance of each listener, with the settings that were given.
     pub(super) fn instances(&self) -> Result<Vec<Live>, Outcome> {
+        self.instances_by(false)
+    }
+
+    /// As [`Library::instances`], for a library that is to replace another one with the same names.
+    pub(super) fn successors(&self) -> Result<Vec<Live>, Outcome> {
+        self.instances_by(true)
+    }
+
+    fn instances_by(&self, takes_over: bool) -> Result<Vec<Live>, Outcome> {
         let config = self.config();
+        let data_dir = self.job.dir(job::DATA).join("check");
+        let mut request = self.request("check", &config, &data_dir);
+        if takes_over {
+            request["takes_over"] = true.into();
+        }
+        let request = request.to_string();
         let mut all = Vec::new();
         for of in self.exported() {
-            match self.init(&of, "check", &config) {
+            match RawInstance::init(of.table, self.witness, &request) {
                 Made::Instance(instance) => all.push(Live {
                     instance,
                     spi: of.spi,
