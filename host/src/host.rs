@@ -366,7 +366,10 @@ impl Host {
                 }
             }
             Err(error) => {
-                say!(KEPT_PART, "The signing keys stay as they were: {error}");
+                say!(
+                    KEPT_PART,
+                    "Not reloaded, but as they were before: the signing keys: {error}"
+                );
                 config.signing.clone_from(&present.signing);
             }
         }

@@ -64,9 +64,9 @@ fn replaced_under_load(rounds: usize, change: impl Fn(&Stage, usize) -> String) 
         *next += 1;
     }
     assert_eq!(next.iter().sum::<usize>(), all.into_inner(), "each once");
-    let verified = Command::new(verifier).arg(&file).output().unwrap();
-    let said = String::from_utf8_lossy(&verified.stdout);
-    assert!(verified.status.success(), "{said}");
+    let outcome = Command::new(verifier).arg(&file).output().unwrap();
+    let said = String::from_utf8_lossy(&outcome.stdout);
+    assert!(outcome.status.success(), "{said}");
 }
 
 /// Without its debug information: 50 copies stay in memory.

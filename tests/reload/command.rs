@@ -2,10 +2,11 @@
 
 use std::fs;
 
-use op_listener_tests::{id_token, start};
+use op_listener_tests::{Library, Running, id_token, start};
 use rustix::process::Signal;
+use serde_json::Value;
 
-use crate::stage::{Stage, TALLY, assert_orderly, library, of, replace, send, version};
+use crate::stage::{Stage, TALLY, assert_orderly, library, of, replace, send, version, wait_until};
 
 /// Nothing is watched, so that what happens was asked for; nothing is probed, which takes time.
 const BY_HAND: &str = "[plugins]\nprobe = false\n[reload]\nwatch = false\n";
@@ -23,11 +24,10 @@ fn a_library_replaced_200_times_under_load_loses_no_event_and_repeats_none() {
     for reload in 1..=RELOADS {
         stage.put("tally", &version(reload));
         send(Signal::HUP, &running);
-        let lines: String = (sent..sent + EVENTS)
-            .map(|number| format!("{}\n", id_token(&number.to_string())))
-            .collect();
+        for number in sent..sent + EVENTS {
+            running.send(&format!("{}\n", id_token(&number.to_string())));
+        }
         sent += EVENTS;
-        running.send(&lines);
         running.wait_for("[OPL0601] Reloaded: 0 added, 1 replaced, 0 kept, 0 removed, 0 refused");
     }
     let finished = running.finish();
@@ -88,7 +88,7 @@ fn a_configuration_with_errors_changes_nothing() {
         send(Signal::HUP, &running);
         let line = running.wait_for("[OPL0602]");
         assert!(
-            line.contains("The reload changes nothing: op-listener.toml:"),
+            line.contains("The reload changes nothing: ") && line.contains("op-listener.toml:"),
             "{line}"
         );
         assert!(line.contains(says), "{line}");
@@ -207,7 +207,7 @@ fn a_reload_that_hangs_in_an_init_keeps_neither_events_nor_the_end() {
     let mut running = stage.start();
     stage.configure(&config("slow_start = true"));
     send(Signal::HUP, &running);
-    crate::stage::wait_until("init is called", || of(&stage.record(), "init").len() == 2);
+    wait_until("init is called", || of(&stage.record(), "init").len() == 2);
     running.send(&format!("{}\n", id_token("e1")));
     stage.wait_for("event", "e1");
     send(Signal::TERM, &running);
@@ -215,4 +215,44 @@ fn a_reload_that_hangs_in_an_init_keeps_neither_events_nor_the_end() {
     let finished = running.finish();
     assert_eq!(finished.code(), Some(0), "{}", finished.stderr);
     assert_eq!(of(&stage.record(), "shutdown").len(), 1);
+}
+
+#[test]
+fn listeners_hear_of_another_log_level() {
+    let stage = Stage::new();
+    fs::copy(Library::Puppet.file(), stage.plugin("puppet")).unwrap();
+    let entry = "[[listener]]\nplugin = \"puppet\"\nspi = [\"id_token_issue\"]\nconfig = { talk = true, record = \"talk\" }\n";
+    let configure = |level: &str| {
+        stage.configure(&format!("[log]\nlevel = \"{level}\"\n{BY_HAND}{entry}"));
+    };
+    configure("info");
+    let mut running = stage.start();
+    let mut events = 0;
+    // How many records are formatted, and so handed over, in an event.
+    let mut formatted = |running: &mut Running| {
+        events += 1;
+        running.send(&format!("{}\n", id_token("e")));
+        let mut counts = Vec::new();
+        wait_until("the listener has talked", || {
+            let text = fs::read_to_string(stage.path("talk")).unwrap_or_default();
+            let lines = text
+                .lines()
+                .filter_map(|line| serde_json::from_str(line).ok());
+            let talks = lines.filter(|line: &Value| line["call"] == "talk");
+            counts = talks.map(|line| line["formatted"].clone()).collect();
+            counts.len() == events
+        });
+        counts.pop().unwrap()
+    };
+    assert_eq!(formatted(&mut running), 4);
+    for (level, kept) in [("trace", 6), ("warn,MAIN=info", 2), ("info", 4)] {
+        configure(level);
+        // The second one begins when the first one is done.
+        for _ in 0..2 {
+            send(Signal::HUP, &running);
+            running.wait_for("[OPL0601] Reloaded: 0 added, 0 replaced, 1 kept");
+        }
+        assert_eq!(formatted(&mut running), kept, "{level}");
+    }
+    assert_eq!(running.finish().code(), Some(0));
 }

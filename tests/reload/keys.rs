@@ -35,9 +35,13 @@ fn a_new_key_signs_and_the_old_one_is_known_on() {
     let (first, second, third) = (new_keys(), new_keys(), new_keys());
     replace(&file, first.0.as_bytes());
     let host = stage.host(config);
-    assert_eq!(kids(&host.jwk_set()), [first.1.clone()]);
+    assert_eq!(kids(&host.jwk_set()), std::slice::from_ref(&first.1));
     host.reload(stage.config(config)).unwrap();
-    assert_eq!(kids(&host.jwk_set()), [first.1.clone()], "nothing is new");
+    assert_eq!(
+        kids(&host.jwk_set()),
+        std::slice::from_ref(&first.1),
+        "nothing is new"
+    );
 
     replace(&file, second.0.as_bytes());
     host.reload(stage.config(config)).unwrap();

@@ -6,7 +6,7 @@ use std::thread;
 
 use op_listener_host::Host;
 
-use crate::stage::{Call, Stage, TALLY, assert_orderly, counts, event, library, of, version};
+use crate::stage::{Line, Stage, TALLY, assert_orderly, counts, event, library, of, version};
 
 const THREADS: usize = 4;
 
@@ -44,7 +44,7 @@ fn under_load(host: &Host, listeners: u32, work: impl FnOnce()) -> usize {
 }
 
 /// That each event came once, and those of a thread in their order.
-fn assert_each_once(record: &[Call], events: usize) {
+fn assert_each_once(record: &[Line], events: usize) {
     let mut next = HashMap::<&str, usize>::new();
     for line in of(record, "event") {
         let (thread, number) = line.what.split_once('-').unwrap();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,9 @@ use tempfile::TempDir;
 /// The bytes of the listener that writes down each call.
 pub(crate) fn library(defines: &'static [&'static str]) -> Vec<u8> {
     // One compiler at a time for one file.
-    static COMPILING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    static COMPILING: Mutex<()> = Mutex::new(());
 
-    let _compiling = COMPILING.lock().unwrap_or_else(|e| e.into_inner());
+    let _compiling = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
     let name: String = defines.concat();
     let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
     fs::read(tally(
@@ -114,13 +114,13 @@ impl Stage {
     }
 
     /// What the listeners have written down, line by line.
-    pub(crate) fn record(&self) -> Vec<Call> {
+    pub(crate) fn record(&self) -> Vec<Line> {
         read_record(&self.path("record"))
     }
 
     /// Waits until the listeners have written down that call.
     pub(crate) fn wait_for(&self, call: &str, what: &str) {
-        let is = |line: &Call| line.call == call && (what.is_empty() || line.what == what);
+        let is = |line: &Line| line.call == call && (what.is_empty() || line.what == what);
         wait_until(&format!("{call} {what}"), || self.record().iter().any(is));
     }
 
@@ -146,20 +146,20 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) {
 
 /// A line of the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Call {
+pub(crate) struct Line {
     pub(crate) call: String,
     /// Which instance.
     pub(crate) object: String,
     pub(crate) what: String,
 }
 
-pub(crate) fn read_record(path: &Path) -> Vec<Call> {
+pub(crate) fn read_record(path: &Path) -> Vec<Line> {
     let text = fs::read_to_string(path).unwrap_or_default();
     text.lines()
         .map(|line| {
             let mut words = line.split(' ').map(ToOwned::to_owned);
             let mut next = || words.next().unwrap();
-            Call {
+            Line {
                 call: next(),
                 object: next(),
                 what: next(),
@@ -169,14 +169,14 @@ pub(crate) fn read_record(path: &Path) -> Vec<Call> {
 }
 
 /// The calls of a kind.
-pub(crate) fn of<'r>(record: &'r [Call], call: &str) -> Vec<&'r Call> {
+pub(crate) fn of<'r>(record: &'r [Line], call: &str) -> Vec<&'r Line> {
     record.iter().filter(|line| line.call == call).collect()
 }
 
 /// That every instance got its events between its `init` and its `shutdown`, and was released
 /// after that; how many are not at their end.
 #[track_caller]
-pub(crate) fn assert_orderly(record: &[Call]) -> usize {
+pub(crate) fn assert_orderly(record: &[Line]) -> usize {
     let mut states = std::collections::HashMap::new();
     for line in record {
         let state = states.entry(line.object.clone()).or_insert("none");

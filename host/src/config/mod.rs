@@ -9,6 +9,7 @@
 mod choice;
 mod error;
 mod excerpt;
+mod files;
 mod json;
 mod keys;
 mod listener;

@@ -17,7 +17,6 @@ use arc_swap::ArcSwap;
 
 use crate::config::{Config, ConfigErrors};
 use crate::feed::Feed;
-use crate::library::Trust;
 use crate::log::{Subscription, say};
 use crate::{Host, Reloaded};
 
@@ -28,15 +27,13 @@ pub trait Part: Send + Sync {
     /// What it is called in the log, for the middle of a sentence: `the client registry`.
     fn name(&self) -> &'static str;
 
-    /// Takes over the settings of another configuration, and reads its files anew.
+    /// Takes over the settings of another configuration, and reads its files anew. (Which files are
+    /// watched, [`Config::files`] says.)
     ///
     /// # Errors
     ///
     /// They cannot be used. Then it goes on as before; the caller logs why.
     fn reload(&self, config: &Config) -> Result<(), Box<dyn Error + Send + Sync>>;
-
-    /// The files that it reads, to be watched.
-    fn files(&self, config: &Config) -> Vec<PathBuf>;
 }
 
 type Read = dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync;
@@ -108,7 +105,11 @@ impl Reloader {
         };
         for part in &self.parts {
             if let Err(error) = part.reload(&config) {
-                say!(KEPT_PART, "{} stays as it was: {error}", part.name());
+                say!(
+                    KEPT_PART,
+                    "Not reloaded, but as it was before: {}: {error}",
+                    part.name()
+                );
             }
         }
         // The log is a part as well.
@@ -132,22 +133,15 @@ impl Reloader {
     /// The plugin directory, and all files whose change is a reason to reload.
     fn sources(&self) -> (PathBuf, Vec<PathBuf>) {
         let config = self.config();
-        let mut files = files_of(&config, self.file.as_deref());
-        for part in &self.parts {
-            files.extend(part.files(&config));
-        }
+        let files = files_of(&config, self.file.as_deref());
         (config.plugins.dir.clone(), files)
     }
 }
 
-/// The files that a host is made of, beside those in the plugin directory and those of its parts.
+/// The files that a host is made of, beside those in the plugin directory.
 fn files_of(config: &Config, file: Option<&Path>) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = file.map(Path::to_owned).into_iter().collect();
-    if let Trust::Pinned { pins } = &config.plugins.trust {
-        files.push(pins.clone());
-    }
-    files.extend(config.signing.keys.clone());
-    files
+    let file = file.map(Path::to_owned).into_iter();
+    file.chain(config.files()).collect()
 }
 
 fn nothing_changes(why: &dyn fmt::Display) {
@@ -171,10 +165,6 @@ impl Part for Feed {
     fn reload(&self, config: &Config) -> Result<(), Box<dyn Error + Send + Sync>> {
         Ok(self.reload(config)?)
     }
-
-    fn files(&self, config: &Config) -> Vec<PathBuf> {
-        config.clients.iter().cloned().collect()
-    }
 }
 
 impl Part for Subscription {
@@ -185,9 +175,5 @@ impl Part for Subscription {
     fn reload(&self, config: &Config) -> Result<(), Box<dyn Error + Send + Sync>> {
         self.change((&config.log).into());
         Ok(())
-    }
-
-    fn files(&self, _: &Config) -> Vec<PathBuf> {
-        Vec::new()
     }
 }

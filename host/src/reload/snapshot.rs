@@ -1,19 +1,29 @@
 //! What files look like from outside: by that it is seen that one has changed, without reading any.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
 use crate::library::is_library_name;
 
 /// The files of a plugin directory that matter, and others by their paths.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Snapshot(BTreeMap<PathBuf, Option<Stamp>>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Snapshot {
+    dir: PathBuf,
+    /// The directory itself, and what matters in it.
+    in_dir: Stamps,
+    others: Stamps,
+}
+
+/// Which directories some paths name.
+pub(super) type Identity = Stamps;
+
+type Stamps = BTreeMap<PathBuf, Option<Stamp>>;
 
 /// What tells one state of a file from another. Not its content: but a file that is written gets
 /// another time of change, and one that is put in its place another number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+pub(super) struct Stamp {
     length: u64,
     modified: Option<std::time::SystemTime>,
     system: platform::Stamp,
@@ -22,59 +32,73 @@ struct Stamp {
 impl Snapshot {
     pub(super) fn take(dir: &Path, files: &[PathBuf]) -> Self {
         // What was written to the directory shows in its files; who may write there, in itself.
-        let mut stamps = Self::of_dirs([dir]).0;
+        let mut in_dir = identity([dir]);
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
             if matters_in_dir(Path::new(&entry.file_name())) {
                 let path = entry.path();
                 let stamp = Stamp::of_file(&path);
-                stamps.insert(path, stamp);
+                in_dir.insert(path, stamp);
             }
         }
-        for file in files {
-            stamps.insert(file.clone(), Stamp::of_file(file));
+        let others = files.iter();
+        Self {
+            dir: dir.to_owned(),
+            in_dir,
+            others: others
+                .map(|file| (file.clone(), Stamp::of_file(file)))
+                .collect(),
         }
-        Self(stamps)
     }
 
-    /// Which directories these are, whatever is in them.
-    pub(super) fn of_dirs<'d>(
-        dirs: impl IntoIterator<Item = &'d (impl AsRef<Path> + ?Sized + 'd)>,
-    ) -> Self {
-        let stamps = dirs.into_iter().map(AsRef::as_ref).map(|dir| {
-            let stamp = fs::metadata(dir).ok().map(|metadata| Stamp {
-                length: 0,
-                modified: None,
-                system: platform::Stamp::of_dir(&metadata),
-            });
-            (dir.to_owned(), stamp)
+    /// What this one would be if it had been told of the same directory and files as a later one.
+    /// Of what it was not told of, the later one's word counts.
+    pub(super) fn told_of(mut self, later: Self) -> Self {
+        let others = later.others.into_iter().map(|(path, stamp)| {
+            let own = self.others.remove(&path);
+            (path, own.unwrap_or(stamp))
         });
-        Self(stamps.collect())
-    }
-
-    /// Takes over what this one has of files that the other one was not told of.
-    pub(super) fn complete(&mut self, later: Self) {
-        for (path, stamp) in later.0 {
-            self.0.entry(path).or_insert(stamp);
+        Self {
+            others: others.collect(),
+            in_dir: if self.dir == later.dir {
+                self.in_dir
+            } else {
+                later.in_dir
+            },
+            dir: later.dir,
         }
     }
 
     /// The names of what is different, in a few words.
     pub(super) fn changes_to(&self, later: &Self) -> String {
         const MOST: usize = 3;
-        let either = self.0.keys().chain(later.0.keys());
-        let mut changed: Vec<_> = either
-            .filter(|path| self.0.get(*path) != later.0.get(*path))
-            .collect();
-        changed.sort();
-        changed.dedup();
+        let mut changed = BTreeSet::new();
+        for (these, those) in [(&self.in_dir, &later.in_dir), (&self.others, &later.others)] {
+            let either = these.keys().chain(those.keys());
+            changed.extend(either.filter(|path| these.get(*path) != those.get(*path)));
+        }
         let named = changed.iter().take(MOST);
         let named: Vec<String> = named.map(|path| format!("{path:?}")).collect();
-        let others = changed.len().saturating_sub(MOST);
-        match others {
+        match changed.len().saturating_sub(MOST) {
             0 => named.join(", "),
             others => format!("{} and {others} more", named.join(", ")),
         }
     }
+}
+
+/// Which directories these are, whatever is in them.
+pub(super) fn identity<'d>(
+    dirs: impl IntoIterator<Item = &'d (impl AsRef<Path> + ?Sized + 'd)>,
+) -> Identity {
+    let dirs = dirs.into_iter().map(AsRef::as_ref);
+    dirs.map(|dir| {
+        let stamp = fs::metadata(dir).ok().map(|metadata| Stamp {
+            length: 0,
+            modified: None,
+            system: platform::Stamp::of_dir(&metadata),
+        });
+        (dir.to_owned(), stamp)
+    })
+    .collect()
 }
 
 /// Whether a file in the plugin directory may be a plugin or a signature of one.
@@ -187,5 +211,28 @@ mod tests {
         changed("it is removed", true);
         fs::remove_dir_all(&plugins).unwrap();
         changed("the directory is removed", true);
+    }
+
+    #[test]
+    fn what_came_while_files_were_read_is_a_change_yet() {
+        let dir = tempfile::tempdir().unwrap();
+        let [plugins, known, new] = ["plugins", "known", "new"].map(|name| dir.path().join(name));
+        fs::create_dir(&plugins).unwrap();
+        let before = Snapshot::take(&plugins, std::slice::from_ref(&known));
+        fs::write(&new, "").unwrap();
+        let both = [known.clone(), new];
+        let told = before.clone().told_of(Snapshot::take(&plugins, &both));
+        assert_eq!(
+            told,
+            Snapshot::take(&plugins, &both),
+            "it was not told of the new one"
+        );
+        fs::write(&known, "").unwrap();
+        assert_ne!(told, Snapshot::take(&plugins, &both));
+        fs::remove_file(&known).unwrap();
+        let library = plugins.join(format!("x{}", std::env::consts::DLL_SUFFIX));
+        fs::write(library, "").unwrap();
+        let now = Snapshot::take(&plugins, &both);
+        assert_ne!(before.told_of(now.clone()), now);
     }
 }

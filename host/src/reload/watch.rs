@@ -16,7 +16,7 @@ use std::time::Duration;
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
-use super::snapshot::{Snapshot, matters_in_dir};
+use super::snapshot::{Identity, Snapshot, identity, matters_in_dir};
 use super::{Reloader, files_of};
 use crate::Reloaded;
 use crate::config::Config;
@@ -68,11 +68,7 @@ impl Watch {
         let (words, heard) = channel();
         let busy = Arc::new(AtomicBool::new(false));
         let attendant = Attendant {
-            seen: {
-                let mut seen = seen.0;
-                seen.complete(seen_by(&reloader));
-                seen
-            },
+            seen: seen.0.told_of(seen_by(&reloader)),
             hints: Hints::new(words.clone()),
             busy: Arc::clone(&busy),
             tell,
@@ -200,8 +196,7 @@ impl<T: FnMut(Stage)> Attendant<T> {
         let reloaded = self.reloader.reload();
         (self.tell)(Stage::Ended(reloaded));
         self.busy.store(false, Ordering::Release);
-        self.seen = now;
-        self.seen.complete(seen_by(&self.reloader));
+        self.seen = now.told_of(seen_by(&self.reloader));
     }
 }
 
@@ -220,7 +215,7 @@ struct Watched {
     dir: PathBuf,
     files: Vec<PathBuf>,
     /// The directory itself, by its number: another one may have taken its place.
-    identity: Snapshot,
+    identity: Identity,
 }
 
 impl Hints {
@@ -239,7 +234,7 @@ impl Hints {
     /// Watches these, unless they are watched already.
     fn watch(&mut self, dir: &Path, files: &[PathBuf]) {
         let dirs = dirs_of(dir, files);
-        let identity = Snapshot::of_dirs(&dirs);
+        let identity = identity(&dirs);
         if let Some(watched) = &self.watched
             && (&*watched.dir, &*watched.files, &watched.identity) == (dir, files, &identity)
         {

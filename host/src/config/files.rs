@@ -1,0 +1,19 @@
+//! The files that a configuration names: what has changed when one of them has.
+
+use std::path::PathBuf;
+
+use super::settings::Config;
+use crate::library::Trust;
+
+impl Config {
+    /// The files that are read at the start and at a reload, beside the plugins. Some may not exist.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        files.extend(self.clients.clone());
+        if let Trust::Pinned { pins } = &self.plugins.trust {
+            files.push(pins.clone());
+        }
+        files.extend(self.signing.keys.clone());
+        files
+    }
+}
