@@ -176,6 +176,7 @@ impl Feed {
     ) -> io::Result<()> {
         let mut lines = Lines::new(stream, self.pipeline().limits().line_bytes);
         loop {
+            lines.set_limit(self.pipeline().limits().line_bytes);
             let line = match lines.next_line() {
                 Ok(Some(line)) => line,
                 Ok(None) => return Ok(()),

@@ -2,23 +2,22 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use op_listener_abi::PluginRef;
-
 use crate::Spi;
-use crate::config::{Config, ListenerConfig};
+use crate::config::{Config, ListenerConfig, SigningConfig};
 use crate::delivery::{Delivery, DeliverySnapshot};
-use crate::dispatch::{Dispatched, Dispatcher, StatsSnapshot, Table};
+use crate::dispatch::{Dispatched, Dispatcher, Placed, Retired, StatsSnapshot, Table};
 use crate::event::Event;
 use crate::ffi::{Queues, Services, set_log_level};
 use crate::library::Trust;
 use crate::log::{bridge, say};
 use crate::probe::Prober;
-use crate::register::{Loads, StartError, register};
-use crate::signing::Signer;
+use crate::register::{
+    Job, Libraries, Loads, Made, Origin, Registrar, ReloadError, Reloaded, StartError,
+};
+use crate::signing::{KeyError, KeyRing, Signer};
 
 /// Listeners, loaded and ready. Made by [`Host::builder`]; shared by reference (or in an [`Arc`])
 /// between any number of threads.
@@ -43,10 +42,27 @@ pub struct Host {
     dispatcher: Dispatcher,
     services: Arc<Services>,
     delivery: Arc<Delivery>,
-    /// The libraries that were loaded.
-    plugins: Vec<PluginRef>,
+    libraries: Libraries,
     loads: Arc<Loads>,
-    ended: AtomicBool,
+    retired: Retired,
+    prober: Option<PathBuf>,
+    /// Held by a reload from its beginning to its end.
+    present: Mutex<Present>,
+    /// Held for a moment by whoever puts a table into service.
+    life: Mutex<Life>,
+}
+
+/// What the table in service was made of.
+struct Present {
+    config: Config,
+    /// In the order of the table.
+    origins: Vec<Arc<Origin>>,
+}
+
+/// Whether the host has been shut down, and how patient it is to be then.
+struct Life {
+    ended: bool,
+    drain: Duration,
 }
 
 /// Makes a [`Host`].
@@ -119,43 +135,67 @@ impl HostBuilder {
     pub fn build(self) -> Result<Host, StartError> {
         let delivery = Arc::new(Delivery::new(&self.config));
         let services = Arc::new(Services {
-            signer: Arc::new(signer(&self.config)?),
+            keys: KeyRing::new(signer(&self.config)?),
             queues: Queues::Delivery(Arc::clone(&delivery)),
         });
-        let prober = self.prober.filter(|_| self.config.plugins.probe.enabled);
-        let prober = prober.map(|program| Prober::new(&self.config, program));
-        let loads = Arc::default();
-        let (listeners, plugins) = register(&self.config, &services, prober, &loads)?;
-        let enabled = listeners
-            .iter()
-            .filter(|listener| listener.enabled())
-            .count();
-        if enabled == 0 {
-            say!(
-                NO_LISTENERS,
-                "No listener is enabled, so events go nowhere (plugins are looked for in {:?})",
-                self.config.plugins.dir,
-            );
-        }
+        let (libraries, loads) = (Libraries::default(), Arc::default());
+        let roster = Registrar::make(Job {
+            config: &self.config,
+            services: &services,
+            libraries: &libraries,
+            loads: &loads,
+            prober: prober(&self.config, self.prober.as_ref()),
+            before: &[],
+        })?;
+        let roster = roster.or_abandon(self.config.plugins.on_failure)?;
+        let table = roster.table(self.config.dispatch.measure);
+        let enabled = warn_if_idle(&table, &self.config);
         say!(
             STARTED,
             "op-listener {} is ready: {} listeners, {enabled} enabled",
             env!("CARGO_PKG_VERSION"),
-            listeners.len(),
+            table.all().len(),
         );
-        let table = Table::new(listeners.into_iter().map(Arc::new).collect());
         Ok(Host {
-            dispatcher: Dispatcher::new(table, self.config.dispatch.measure),
+            dispatcher: Dispatcher::new(table),
             services,
             delivery,
-            plugins,
+            libraries,
             loads,
-            ended: AtomicBool::new(false),
+            retired: Retired::default(),
+            prober: self.prober,
+            life: Mutex::new(Life {
+                ended: false,
+                drain: self.config.shutdown.drain,
+            }),
+            present: Mutex::new(Present {
+                config: self.config,
+                origins: roster.into_origins(),
+            }),
         })
     }
 }
 
-fn signer(config: &Config) -> Result<Signer, StartError> {
+fn prober(config: &Config, program: Option<&PathBuf>) -> Option<Prober> {
+    let program = program.filter(|_| config.plugins.probe.enabled);
+    program.map(|program| Prober::new(config, program))
+}
+
+/// How many listeners are enabled; a warning if that is none.
+fn warn_if_idle(table: &Table, config: &Config) -> usize {
+    let enabled = table.all().iter();
+    let enabled = enabled.filter(|placed| placed.listener.enabled()).count();
+    if enabled == 0 {
+        say!(
+            NO_LISTENERS,
+            "No listener is enabled, so events go nowhere (plugins are looked for in {:?})",
+            config.plugins.dir,
+        );
+    }
+    enabled
+}
+
+fn signer(config: &Config) -> Result<Signer, KeyError> {
     let signing = &config.signing;
     let Some(keys) = &signing.keys else {
         say!(
@@ -163,7 +203,7 @@ fn signer(config: &Config) -> Result<Signer, StartError> {
             "No signing key is configured: signing with an {} key that lives until the host stops",
             signing.algorithm,
         );
-        return Ok(Signer::ephemeral(signing.algorithm)?);
+        return Signer::ephemeral(signing.algorithm);
     };
     let (signer, warnings) = Signer::from_file(keys, signing.algorithm, signing.kid.as_deref())?;
     for warning in warnings {
@@ -192,6 +232,18 @@ pub struct ListenerInfo {
     pub stats: StatsSnapshot,
 }
 
+/// What became of the listeners when a host was shut down. Each that did not end well is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stopped {
+    /// How many failed to shut down.
+    pub failures: usize,
+    /// How many did not come back, from a call or from their shutdown. A thread is still in them:
+    /// whoever ends the process should do it without running what libraries have left to be run at
+    /// its end (`_exit`).
+    pub left_behind: usize,
+}
+
 impl Host {
     /// Begins a host with the default configuration.
     pub fn builder() -> HostBuilder {
@@ -212,13 +264,13 @@ impl Host {
         let table = self.dispatcher.table();
         let listeners = table.all().iter();
         listeners
-            .map(|listener| ListenerInfo {
+            .map(|Placed { listener, policy }| ListenerInfo {
                 name: listener.name().to_owned(),
                 spi: listener.spi(),
                 class: listener.class().to_owned(),
                 enabled: listener.enabled(),
                 active: listener.active(),
-                budget: listener.budget(),
+                budget: policy.budget,
                 stats: listener.stats(),
             })
             .collect()
@@ -226,7 +278,7 @@ impl Host {
 
     /// Whether the time of each call is measured.
     pub(crate) fn measures(&self) -> bool {
-        self.dispatcher.measures()
+        self.dispatcher.table().measure
     }
 
     /// How libraries and listeners fared when they were loaded.
@@ -235,9 +287,9 @@ impl Host {
     }
 
     /// The public part of the signing keys as a JWK set (RFC 7517 section 5), for whoever verifies
-    /// what listeners sign.
-    pub fn jwk_set(&self) -> &str {
-        self.services.signer.jwk_set()
+    /// what listeners sign; with those that were retired at a reload and are still to be known.
+    pub fn jwk_set(&self) -> String {
+        self.services.keys.jwk_set()
     }
 
     /// Tells the listeners that this process's `tracing` subscriber keeps other levels than before:
@@ -245,8 +297,8 @@ impl Host {
     /// Listeners do not hand over what was not kept when they were loaded, until they are told.
     pub fn log_level_changed(&self) {
         let level = bridge::most_verbose();
-        for plugin in &self.plugins {
-            set_log_level(*plugin, level);
+        for plugin in self.libraries.tables() {
+            set_log_level(plugin, level);
         }
     }
 
@@ -255,23 +307,144 @@ impl Host {
         self.delivery.snapshot()
     }
 
-    /// Waits until no call is under way, then shuts the listeners down in the reverse order of
-    /// loading. Events that are dispatched later reach nobody. Does nothing the second time. Says
-    /// how many listeners failed to shut down; each is logged by then.
-    pub fn shutdown(&self) -> usize {
-        if self.ended.swap(true, Ordering::AcqRel) {
-            return 0;
+    /// Reads the plugin directory and the signing keys anew, and puts into service what another
+    /// configuration makes of them. Listeners of which nothing has changed, neither a byte of their
+    /// library nor their own settings, stay as they are, with their state; others are made first,
+    /// then put into service all at once, and when no call is under way any more in those that go,
+    /// these are shut down. No event is lost by that, and none comes twice to one listener: each
+    /// sees the listeners of before or those of after.
+    ///
+    /// What is refused is logged, and what was in service in its place stays. That also goes for a
+    /// file that cannot be used any more: damaged, half copied, not trusted; only a file that is
+    /// gone takes its listeners with it, unless it is pinned or its entry is `required`. The
+    /// policy `on_failure` does not matter here. Signing goes over to new keys; the public ones of
+    /// before stay in [`Host::jwk_set`] for a while. The data directory stays that of the start.
+    ///
+    /// May be called from any thread; a second call waits for the first. [`Host::dispatch`] never
+    /// waits for it, nor does [`Host::shutdown`]. Must not be called from within a call of a
+    /// listener: it would wait for itself.
+    ///
+    /// # Errors
+    ///
+    /// The plugin directory or the lock file cannot be read, or the host was shut down. Nothing has
+    /// changed then.
+    pub fn reload(&self, mut config: Config) -> Result<Reloaded, ReloadError> {
+        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.life().ended {
+            return Err(ReloadError::ShutDown);
         }
+        let before = Made::all(&self.dispatcher.table(), &present.origins);
+        // What listeners have put there is theirs, and must not be lost to them.
+        config.data_dir.clone_from(&present.config.data_dir);
+        let roster = Registrar::make(Job {
+            config: &config,
+            services: &self.services,
+            libraries: &self.libraries,
+            loads: &self.loads,
+            prober: prober(&config, self.prober.as_ref()),
+            before: &before,
+        })?;
+        self.change_keys(&present.config, &mut config);
+        let table = roster.table(config.dispatch.measure);
+        let (old, new) = {
+            let mut life = self.life();
+            if life.ended {
+                drop(life);
+                roster.abandon(&before);
+                return Err(ReloadError::ShutDown);
+            }
+            life.drain = config.shutdown.drain;
+            let old = self.dispatcher.swap(table);
+            (old, self.dispatcher.table())
+        };
+        warn_if_idle(&new, &config);
+        let mut changes = roster.changes_since(&before);
+        // Whoever holds a listener is waited for.
+        drop(before);
+        let patience = config.shutdown.drain;
+        *present = Present {
+            config,
+            origins: roster.into_origins(),
+        };
+        changes.left_behind = self.retired.end(old, &new, patience).left;
+        say!(RELOADED, "Reloaded: {changes}");
+        Ok(changes)
+    }
+
+    /// Goes over to the configured keys. Where they cannot be used, the configuration keeps those
+    /// that are in use.
+    fn change_keys(&self, present: &Config, config: &mut Config) {
+        let same = |one: &SigningConfig, other: &SigningConfig| {
+            (&one.keys, one.algorithm) == (&other.keys, other.algorithm)
+        };
+        if config.signing.keys.is_none() && same(&present.signing, &config.signing) {
+            // The key that was made at the start lives on.
+            return;
+        }
+        match signer(config) {
+            Ok(signer) => {
+                let kid = signer.kid().to_owned();
+                let retire_after = config.signing.retire_after;
+                if self.services.keys.change(signer, retire_after) {
+                    say!(
+                        KEYS_CHANGED,
+                        "The signing keys have changed: signing with key {kid:?} from now on; public keys that are gone stay known for {} s",
+                        retire_after.as_secs(),
+                    );
+                }
+            }
+            Err(error) => {
+                say!(
+                    KEPT_PART,
+                    "Not reloaded, but as they were before: the signing keys: {error}"
+                );
+                config.signing.clone_from(&present.signing);
+            }
+        }
+    }
+
+    fn life(&self) -> MutexGuard<'_, Life> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes all listeners out of service, waits until no call is under way, and shuts them down in
+    /// the reverse order of loading. Events that are dispatched later reach nobody. Does nothing the
+    /// second time. Says how many listeners failed to shut down, or did not come back; each is
+    /// logged by then.
+    ///
+    /// Waits for calls no longer than `drain_ms` under `[shutdown]`, and for the shutdown of a
+    /// listener no longer than `listener_ms`. A listener that does not come back is left behind, and
+    /// the next one is shut down all the same.
+    pub fn shutdown(&self) -> usize {
+        let drain = self.life().drain;
+        let stopped = self.shutdown_within(drain);
+        stopped.failures + stopped.left_behind
+    }
+
+    /// As [`Host::shutdown`], waiting no longer for calls than that.
+    pub fn shutdown_within(&self, drain: Duration) -> Stopped {
+        let old = {
+            let mut life = self.life();
+            if std::mem::replace(&mut life.ended, true) {
+                return Stopped::default();
+            }
+            self.dispatcher.swap(Table::default())
+        };
         self.delivery.stop();
-        let failures = self.dispatcher.end();
+        let ended = self.retired.end(old, &Table::default(), drain);
         self.delivery.end();
-        failures
+        Stopped {
+            failures: ended.failures,
+            left_behind: ended.left,
+        }
     }
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
         self.shutdown();
+        // Nobody is in a call any more who was in one then.
+        self.retired.end_those_that_came_back();
     }
 }
 

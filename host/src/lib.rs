@@ -17,6 +17,7 @@
 //! | [`feed`] | puts intake before a host | |
 //! | [`server`] | takes events over HTTP, on a Unix socket or TCP (feature `server`) | reading and dispatching them |
 //! | [`delivery`] | keeps what listeners push, and hands it to their sinks until it is delivered | what a sink does with it |
+//! | [`reload`] | reads everything anew: when told to, and when files change | how each part changes |
 //! | [`signing`] | keys and signatures | what is signed |
 //! | [`log`] | the codes, the layout, the listeners' way out | |
 //! | [`metrics`] | what is counted, as OpenMetrics text | counting, and serving it |
@@ -40,12 +41,13 @@ pub mod metrics;
 pub mod pinning;
 pub mod probe;
 mod register;
+pub mod reload;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod signing;
 mod spi;
 
 pub use dispatch::{DURATION_BOUNDS, Dispatched, StatsSnapshot};
-pub use host::{Host, HostBuilder, ListenerInfo};
-pub use register::StartError;
+pub use host::{Host, HostBuilder, ListenerInfo, Stopped};
+pub use register::{ReloadError, Reloaded, StartError};
 pub use spi::Spi;

@@ -220,7 +220,10 @@ struct op_listener_listener {
      * that relative paths of the configuration are relative to), `host` (object with `version` and
      * `interface`), and maybe others. In a probe there is `"probe": true`: the host tries a library
      * that it has not seen before in a process of its own, with an empty `config`. Then connect to
-     * nothing, and start nothing that outlives the call; an error is a fine answer.
+     * nothing, and start nothing that outlives the call; an error is a fine answer. At a reload there
+     * is `"takes_over": true` where the instance takes the place of one of the same name that is
+     * still in service, maybe one of another copy of the library: what both cannot hold at a time is
+     * to be taken at the first event, and waited for within limits.
      * On success sets `*object`, to anything but null; otherwise leaves it alone, and has released
      * whatever it took. */
     op_listener_status (*init)(struct op_listener_host host, struct op_listener_text request,

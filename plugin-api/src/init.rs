@@ -30,6 +30,8 @@ struct Request<'a> {
     host: HostInfo,
     #[serde(default)]
     probe: bool,
+    #[serde(default)]
+    takes_over: bool,
 }
 
 #[derive(Deserialize)]
@@ -133,6 +135,39 @@ impl<'a> InitContext<'a> {
     /// ```
     pub fn is_probe(&self) -> bool {
         self.request.probe
+    }
+
+    /// Whether this instance takes the place of one of the same name in this host, which is still in
+    /// service: a reload, because the library or the configuration has changed. The old one gets its
+    /// last event before this one gets its first, or at the same time on another thread; it is shut
+    /// down when all of its calls have ended, which may be after the first event of this one. Its
+    /// library may be another copy, so nothing is shared with it but what lies outside of the
+    /// process's memory.
+    ///
+    /// A listener that holds something alone (a lock, a port, a file that only one may write)
+    /// checks here what it can without it, and takes it at its first event, waiting for the old one
+    /// within limits. All others need not ask. A host that cannot reload never says so.
+    ///
+    /// ```
+    /// # use op_listener_api::*;
+    /// # struct Port;
+    /// # impl Port { fn open() -> Result<Self, Error> { Ok(Self) } }
+    /// struct Publisher {
+    ///     port: std::sync::OnceLock<Port>,
+    /// }
+    ///
+    /// impl Lifecycle for Publisher {
+    ///     fn init(context: &InitContext) -> Result<Self, Error> {
+    ///         let port = std::sync::OnceLock::new();
+    ///         if !context.takes_over() {
+    ///             let _ = port.set(Port::open()?);
+    ///         }
+    ///         Ok(Self { port })
+    ///     }
+    /// }
+    /// ```
+    pub fn takes_over(&self) -> bool {
+        self.request.takes_over
     }
 
     /// The host's version.

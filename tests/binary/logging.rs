@@ -39,12 +39,12 @@ fn a_listeners_records_come_out_in_its_name_with_level_target_fields_and_spans()
         said(&run.lines()),
         [
             "INFO main op_listener_puppet init of talker",
-            "ERROR main op_listener_puppet::talk said as an error counted=formatted depth=1 event=e1 number=-5",
-            "WARN main op_listener_puppet::talk said as a warning counted=formatted depth=1 event=e1 ratio=0.5",
-            "INFO main op_listener_puppet::talk said as information counted=formatted depth=1 event=e1 text=\"two words\" well=true",
-            "DEBUG main op_listener_puppet::talk said for finding faults counted=formatted depth=1 event=e1",
-            "TRACE main op_listener_puppet::talk said in all detail counted=formatted depth=1 event=e1",
-            "INFO main puppet::chatter said under a target of its own counted=formatted depth=1 event=e1",
+            "ERROR events op_listener_puppet::talk said as an error counted=formatted depth=1 event=e1 number=-5",
+            "WARN events op_listener_puppet::talk said as a warning counted=formatted depth=1 event=e1 ratio=0.5",
+            "INFO events op_listener_puppet::talk said as information counted=formatted depth=1 event=e1 text=\"two words\" well=true",
+            "DEBUG events op_listener_puppet::talk said for finding faults counted=formatted depth=1 event=e1",
+            "TRACE events op_listener_puppet::talk said in all detail counted=formatted depth=1 event=e1",
+            "INFO events puppet::chatter said under a target of its own counted=formatted depth=1 event=e1",
         ]
     );
 }
@@ -139,7 +139,7 @@ fn the_json_layout_has_one_object_a_line() {
     assert_eq!(
         by_code("OPL0301"),
         json!({
-            "level": "ERROR", "thread": "main", "logger": "MAIN", "code": "OPL0301",
+            "level": "ERROR", "thread": "events", "logger": "MAIN", "code": "OPL0301",
             "message": "line 2: not valid JSON: expected ident at byte 2: send one JSON object (RFC 8259)",
         })
     );
@@ -152,7 +152,7 @@ fn the_json_layout_has_one_object_a_line() {
     assert_eq!(
         said,
         json!({
-            "level": "INFO", "thread": "main", "logger": "op_listener_puppet::talk",
+            "level": "INFO", "thread": "events", "logger": "op_listener_puppet::talk",
             "listener": "talker", "message": "said as information",
             "fields": {"event": "e1", "depth": 1, "counted": "formatted", "well": true, "text": "two words"},
         })
@@ -240,7 +240,8 @@ fn every_code_that_is_logged_is_in_the_table_at_its_level() {
         "OPL0003", "OPL0109", "OPL0110", "OPL0122", "OPL0123", "OPL0304", "OPL0402",
     ];
     for code in codes::ALL {
-        let expected = !elsewhere.contains(&code.id);
+        // So have reloads and what becomes of a host that stops.
+        let expected = !elsewhere.contains(&code.id) && !code.id.starts_with("OPL06");
         assert_eq!(
             seen.contains(code.id),
             expected,

@@ -86,18 +86,33 @@ impl Library {
 /// The listener in C, with parts of it changed by macros (see the source): `name` tells the variants
 /// apart.
 pub fn library_in_c(name: &str, defines: &[&str]) -> PathBuf {
+    compile("odd", name, defines)
+}
+
+/// The listener in C that writes down each call, changed likewise.
+pub fn tally(name: &str, defines: &[&str]) -> PathBuf {
+    compile("tally", name, defines)
+}
+
+fn compile(source: &str, name: &str, defines: &[&str]) -> PathBuf {
     let dir = work_dir().join("c");
     fs::create_dir_all(&dir).expect("the target directory can be written to");
     let library = dir.join(format!("{name}{DLL_SUFFIX}"));
     let output = Command::new("cc")
         .args([
-            "-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o",
+            "-std=gnu11",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-shared",
+            "-fPIC",
+            "-o",
         ])
         .arg(&library)
         .arg("-I")
         .arg(repository().join("plugin-api/include"))
         .args(defines.iter().map(|define| format!("-D{define}")))
-        .arg(repository().join("tests/fixtures/odd.c"))
+        .arg(repository().join(format!("tests/fixtures/{source}.c")))
         .output()
         .expect("there is a C compiler");
     let said = String::from_utf8_lossy(&output.stderr);

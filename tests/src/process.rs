@@ -100,6 +100,11 @@ impl Running {
             .expect("the process reads its standard input");
     }
 
+    /// Its standard input, for a thread of its own to write to.
+    pub fn take_stdin(&mut self) -> ChildStdin {
+        self.stdin.take().expect("standard input is open")
+    }
+
     /// Writes to its standard input as far as it is read, and closes it.
     pub fn send_last(&mut self, bytes: &[u8]) {
         if let Some(mut stdin) = self.stdin.take() {

@@ -18,7 +18,7 @@ use crate::library::{
     Inspected, LoadError, Loaded, Metadata, Reason, Sealed, THIS_INTERFACE, Trust, Trusted,
     inspect, load, read_metadata,
 };
-use crate::signing::Signer;
+use crate::signing::{KeyRing, Signer};
 
 /// The check whose matter a refusal is.
 pub(super) fn responsible(reason: &Reason) -> Check {
@@ -83,8 +83,8 @@ impl Bench<'_> {
             Outcome::skipped(format!("no key can be made to sign with: {error}"))
         })?;
         let services = Arc::new(Services {
-            signer: Arc::new(signer),
             queues: Queues::Nowhere,
+            keys: KeyRing::new(signer),
         });
         let witness = Witness::new(&loaded.metadata().id, &services, level);
         let answer = raw::start(loaded.plugin(), witness, level);
@@ -188,10 +188,25 @@ impl Library<'_> {
 
     /// An instance of each listener, with the settings that were given.
     pub(super) fn instances(&self) -> Result<Vec<Live>, Outcome> {
+        self.instances_by(false)
+    }
+
+    /// As [`Library::instances`], for a library that is to replace another one with the same names.
+    pub(super) fn successors(&self) -> Result<Vec<Live>, Outcome> {
+        self.instances_by(true)
+    }
+
+    fn instances_by(&self, takes_over: bool) -> Result<Vec<Live>, Outcome> {
         let config = self.config();
+        let data_dir = self.job.dir(job::DATA).join("check");
+        let mut request = self.request("check", &config, &data_dir);
+        if takes_over {
+            request["takes_over"] = true.into();
+        }
+        let request = request.to_string();
         let mut all = Vec::new();
         for of in self.exported() {
-            match self.init(&of, "check", &config) {
+            match RawInstance::init(of.table, self.witness, &request) {
                 Made::Instance(instance) => all.push(Live {
                     instance,
                     spi: of.spi,

@@ -18,7 +18,7 @@ pub(super) const TOP: Section = Section {
     title: "the top of the file",
     keys: &[
         "issuer", "clients", "data_dir", "plugins", "signing", "log", "intake", "flow", "dispatch",
-        "delivery", "listener",
+        "delivery", "reload", "shutdown", "listener",
     ],
     later: &[],
 };
@@ -38,7 +38,7 @@ pub(super) const PLUGINS: Section = Section {
 };
 pub(super) const SIGNING: Section = Section {
     title: "[signing]",
-    keys: &["keys", "algorithm", "kid"],
+    keys: &["keys", "algorithm", "kid", "retire_after"],
     later: &[],
 };
 pub(super) const LOG: Section = Section {
@@ -101,6 +101,16 @@ pub(super) const DELIVERY: Section = Section {
     keys: &["path", "durability", "mask", "stop_timeout", "dead_letters"],
     later: &[],
 };
+pub(super) const RELOAD: Section = Section {
+    title: "[reload]",
+    keys: &["watch", "debounce_ms", "rescan"],
+    later: &[],
+};
+pub(super) const SHUTDOWN: Section = Section {
+    title: "[shutdown]",
+    keys: &["drain_ms", "listener_ms"],
+    later: &[],
+};
 pub(super) const LISTENER: Section = Section {
     title: "[[listener]]",
     keys: &[
@@ -113,6 +123,7 @@ pub(super) const LISTENER: Section = Section {
         "switch_off_after_panics",
         "budget_ms",
         "queue",
+        "shutdown_ms",
         "config",
     ],
     later: &[],
@@ -135,8 +146,9 @@ pub(super) const QUEUE: Section = Section {
     later: &[],
 };
 
-const ALL: [&Section; 11] = [
-    &TOP, &PLUGINS, &SIGNING, &LOG, &INTAKE, &TLS, &FLOW, &DISPATCH, &DELIVERY, &LISTENER, &QUEUE,
+const ALL: [&Section; 13] = [
+    &TOP, &PLUGINS, &SIGNING, &LOG, &INTAKE, &TLS, &FLOW, &DISPATCH, &DELIVERY, &RELOAD, &SHUTDOWN,
+    &LISTENER, &QUEUE,
 ];
 
 impl Section {

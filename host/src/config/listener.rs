@@ -39,6 +39,8 @@ pub struct ListenerConfig {
     pub budget: Option<Duration>,
     /// What the operator sets of its delivery queues.
     pub queue: QueueSettings,
+    /// How long it may take to shut down, if not as long as all others.
+    pub shutdown: Option<Duration>,
     /// Its own settings, of which the host knows nothing. Dates have become text.
     pub config: Map<String, Json>,
     places: Option<Box<Places>>,
@@ -65,6 +67,7 @@ impl ListenerConfig {
             switch_off_after_panics: None,
             budget: None,
             queue: QueueSettings::default(),
+            shutdown: None,
             config: Map::new(),
             places: None,
         }
@@ -118,6 +121,7 @@ impl fmt::Debug for ListenerConfig {
             .field("switch_off_after_panics", &self.switch_off_after_panics)
             .field("budget", &self.budget)
             .field("queue", &self.queue)
+            .field("shutdown", &self.shutdown)
             .field("config", &secrets::hide_all(&self.config))
             .field("place", &self.place().map(ToString::to_string))
             .finish_non_exhaustive()
@@ -190,6 +194,9 @@ fn read_entry(
         walk.milliseconds(what, v).map(Some)
     });
     delivery::read_queue(walk, table, &mut listener.queue);
+    table.read("shutdown_ms", &mut listener.shutdown, |what, v| {
+        walk.patience(what, v).map(Some)
+    });
     table.read("config", &mut listener.config, |what, v| {
         own_settings(walk, what, v)
     });

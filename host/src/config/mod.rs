@@ -10,6 +10,7 @@ mod choice;
 mod delivery;
 mod error;
 mod excerpt;
+mod files;
 mod intake;
 mod json;
 mod keys;
@@ -18,6 +19,7 @@ mod log_filter;
 mod place;
 mod read;
 mod redis;
+mod restart;
 mod secrets;
 mod settings;
 mod show;
@@ -40,7 +42,7 @@ pub use read::{MAX_FILE, read_listener_settings};
 pub use redis::{RedisConfig, RedisPassword, RedisUrl};
 pub use settings::{
     Config, DispatchConfig, FlowConfig, IntakeConfig, LogConfig, OnFailure, PluginsConfig,
-    ProbeConfig, SigningConfig,
+    ProbeConfig, ReloadConfig, ShutdownConfig, SigningConfig,
 };
 
 /// All keys with their defaults, in the words of the README: what op-listener.toml(5) shows.

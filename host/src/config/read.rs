@@ -11,12 +11,12 @@ use super::delivery;
 use super::error::{ConfigError, ConfigErrors, Problem};
 use super::intake;
 use super::json;
-use super::keys::{DISPATCH, FLOW, INTAKE, LOG, PLUGINS, SIGNING, TOP};
+use super::keys::{DISPATCH, FLOW, INTAKE, LOG, PLUGINS, RELOAD, SHUTDOWN, SIGNING, TOP};
 use super::listener;
 use super::log_filter::LogFilter;
 use super::place::{Source, position};
 use super::redis;
-use super::settings::{Config, ProbeConfig, SigningConfig};
+use super::settings::{Config, ProbeConfig, ReloadConfig, ShutdownConfig, SigningConfig};
 use super::syntax::Syntax;
 use super::trust;
 use super::walk::{Table, Value, Walk};
@@ -200,6 +200,12 @@ fn read_top(walk: &Walk<'_>, source: &Source<'_>, base_dir: &Path, table: &DeTab
         });
     }
     delivery::read(walk, &top, &mut config.delivery);
+    if let Some(reload) = top.section(walk, "reload", &RELOAD) {
+        read_reload(walk, &reload, &mut config.reload);
+    }
+    if let Some(shutdown) = top.section(walk, "shutdown", &SHUTDOWN) {
+        read_shutdown(walk, &shutdown, &mut config.shutdown);
+    }
     config.listeners = listener::read(walk, source, &top);
     config
 }
@@ -215,6 +221,27 @@ fn read_probe(walk: &Walk<'_>, plugins: &Table<'_>, into: &mut ProbeConfig) {
     });
 }
 
+fn read_reload(walk: &Walk<'_>, reload: &Table<'_>, into: &mut ReloadConfig) {
+    reload.read("watch", &mut into.watch, |what, v| walk.boolean(what, v));
+    reload.read("debounce_ms", &mut into.debounce, |what, v| {
+        let milliseconds = walk.integer(what, v, 10..=60_000)?;
+        Some(Duration::from_millis(milliseconds.into()))
+    });
+    reload.read("rescan", &mut into.rescan, |what, v| {
+        let seconds = walk.integer(what, v, 1..=86_400)?;
+        Some(Duration::from_secs(seconds.into()))
+    });
+}
+
+fn read_shutdown(walk: &Walk<'_>, shutdown: &Table<'_>, into: &mut ShutdownConfig) {
+    shutdown.read("drain_ms", &mut into.drain, |what, v| {
+        walk.patience(what, v)
+    });
+    shutdown.read("listener_ms", &mut into.listener, |what, v| {
+        walk.patience(what, v)
+    });
+}
+
 fn read_signing(walk: &Walk<'_>, signing: &Table<'_>, into: &mut SigningConfig) {
     signing.read("keys", &mut into.keys, |what, v| {
         walk.path(what, v).map(Some)
@@ -224,6 +251,11 @@ fn read_signing(walk: &Walk<'_>, signing: &Table<'_>, into: &mut SigningConfig) 
     });
     signing.read("kid", &mut into.kid, |what, v| {
         walk.text(what, v).map(|kid| Some(kid.to_owned()))
+    });
+    signing.read("retire_after", &mut into.retire_after, |what, v| {
+        // A year, which is longer than anything lives that is signed with such a key.
+        let seconds = walk.integer(what, v, 0..=31_536_000)?;
+        Some(Duration::from_secs(seconds.into()))
     });
     if let Some(kid) = signing.get("kid")
         && signing.get("keys").is_none()

@@ -38,6 +38,10 @@ pub struct Config {
     pub dispatch: DispatchConfig,
     /// How what listeners push is kept and delivered.
     pub delivery: DeliveryConfig,
+    /// When the configuration and the plugins are read anew.
+    pub reload: ReloadConfig,
+    /// How long listeners are waited for when they are shut down.
+    pub shutdown: ShutdownConfig,
     /// The `[[listener]]` entries, in their order in the file. No two have the same name.
     pub listeners: Vec<ListenerConfig>,
 }
@@ -84,6 +88,8 @@ pub struct SigningConfig {
     pub algorithm: Algorithm,
     /// Which key of the set signs.
     pub kid: Option<String>,
+    /// How long public keys stay known after they have left the file. Kept in memory alone.
+    pub retire_after: Duration,
 }
 
 /// The `[log]` section.
@@ -126,6 +132,26 @@ pub struct DispatchConfig {
     pub budget: Duration,
 }
 
+/// The `[reload]` section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReloadConfig {
+    /// Whether the files are watched; without it they are read anew when the host is told to.
+    pub watch: bool,
+    /// How long they have to be quiet first.
+    pub debounce: Duration,
+    /// How often they are looked at in case that the system has told of nothing.
+    pub rescan: Duration,
+}
+
+/// The `[shutdown]` section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShutdownConfig {
+    /// How long calls under way, and lines that were read already, may take to come to their end.
+    pub drain: Duration,
+    /// How long a listener may take to shut down, unless its entry says otherwise.
+    pub listener: Duration,
+}
+
 impl Config {
     /// What holds without a file, relative paths being those of `base_dir`.
     pub fn defaults(base_dir: &Path) -> Self {
@@ -148,6 +174,7 @@ impl Config {
                 keys: None,
                 algorithm: Algorithm::Rs256,
                 kid: None,
+                retire_after: Duration::from_hours(24),
             },
             log: LogConfig {
                 format: Format::Text,
@@ -168,6 +195,15 @@ impl Config {
                 budget: Duration::from_millis(5),
             },
             delivery: DeliveryConfig::default(),
+            reload: ReloadConfig {
+                watch: true,
+                debounce: Duration::from_secs(1),
+                rescan: Duration::from_secs(30),
+            },
+            shutdown: ShutdownConfig {
+                drain: Duration::from_secs(10),
+                listener: Duration::from_secs(5),
+            },
             listeners: Vec::new(),
         }
     }

@@ -57,6 +57,8 @@ impl fmt::Display for Config {
         if let Some(kid) = &self.signing.kid {
             writeln!(out, "kid = {}", Text(kid))?;
         }
+        let retire_after = self.signing.retire_after.as_secs();
+        writeln!(out, "retire_after = {retire_after}")?;
 
         writeln!(out, "\n[log]\nformat = {}", word(self.log.format))?;
         writeln!(out, "level = {}", Text(self.log.level.as_str()))?;
@@ -78,6 +80,18 @@ impl fmt::Display for Config {
         writeln!(out, "budget_ms = {}", milliseconds(self.dispatch.budget))?;
 
         delivery::show(out, &self.delivery)?;
+        let reload = &self.reload;
+        writeln!(out, "\n[reload]\nwatch = {}", reload.watch)?;
+        writeln!(out, "debounce_ms = {}", reload.debounce.as_millis())?;
+        writeln!(out, "rescan = {}", reload.rescan.as_secs())?;
+
+        let shutdown = &self.shutdown;
+        writeln!(
+            out,
+            "\n[shutdown]\ndrain_ms = {}",
+            shutdown.drain.as_millis()
+        )?;
+        writeln!(out, "listener_ms = {}", shutdown.listener.as_millis())?;
 
         self.listeners
             .iter()
@@ -109,6 +123,9 @@ fn write_listener(out: &mut fmt::Formatter<'_>, listener: &ListenerConfig) -> fm
     }
     if let Some(budget) = listener.budget {
         writeln!(out, "budget_ms = {}", milliseconds(budget))?;
+    }
+    if let Some(limit) = listener.shutdown {
+        writeln!(out, "shutdown_ms = {}", limit.as_millis())?;
     }
     delivery::show_queue(out, &listener.queue)?;
     if listener.config.is_empty() {

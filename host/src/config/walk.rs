@@ -142,6 +142,12 @@ impl<'w> Walk<'w> {
         number
     }
 
+    /// How long something is waited for: whole milliseconds, up to an hour.
+    pub(super) fn patience(&self, what: &str, value: &Value<'_>) -> Option<Duration> {
+        let milliseconds = self.integer(what, value, 0..=3_600_000)?;
+        Some(Duration::from_millis(milliseconds.into()))
+    }
+
     /// A number of milliseconds, fractions allowed, from a microsecond to an hour.
     pub(super) fn milliseconds(&self, what: &str, value: &Value<'_>) -> Option<Duration> {
         let text = match value.get_ref() {

@@ -1,36 +1,23 @@
 //! A listener in its place: what is needed to call it, to watch it, and to tell of it.
 
-use std::collections::HashSet;
-use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, Ordering::Relaxed, compiler_fence};
 use std::time::{Duration, Instant};
 
-use super::budget::Budget;
 use super::stats::{Stats, StatsSnapshot};
+use super::table::Policy;
 use crate::Spi;
 use crate::ffi::{Failure, FailureKind, Instance, NotStored, Round};
-use crate::log::say;
-
-/// How a listener is to be treated.
-#[derive(Debug)]
-pub(crate) struct Policy {
-    /// Only events of these clients; `None` for all.
-    pub(crate) clients: Option<HashSet<String>>,
-    /// How long a call may take.
-    pub(crate) budget: Duration,
-    /// After so many panics in a row it gets no more events; `None` for never.
-    pub(crate) switch_off_after: Option<NonZeroU32>,
-}
+use crate::log::{Seldom, say};
 
 /// A listener in its place.
 pub(crate) struct Registered {
     instance: Instance,
-    clients: Option<HashSet<String>>,
     off: AtomicBool,
-    switch_off_after: Option<NonZeroU32>,
+    /// Whether it was told that no more events come.
+    shut_down: AtomicBool,
     panics_in_a_row: AtomicU32,
     stats: Stats,
-    budget: Budget,
+    told_off: Seldom,
     name: String,
     class: String,
     spi: Spi,
@@ -47,22 +34,15 @@ pub(super) struct AtHand<'a> {
 }
 
 impl Registered {
-    pub(crate) fn new(
-        instance: Instance,
-        name: &str,
-        spi: Spi,
-        enabled: bool,
-        policy: Policy,
-    ) -> Self {
+    pub(crate) fn new(instance: Instance, name: &str, spi: Spi, enabled: bool) -> Self {
         let class = instance.class();
         Self {
             instance,
-            clients: policy.clients,
             off: AtomicBool::new(!enabled),
-            switch_off_after: policy.switch_off_after,
+            shut_down: AtomicBool::new(false),
             panics_in_a_row: AtomicU32::new(0),
             stats: Stats::default(),
-            budget: Budget::new(policy.budget),
+            told_off: Seldom::default(),
             name: name.to_owned(),
             class,
             spi,
@@ -88,27 +68,21 @@ impl Registered {
     }
 
     /// Whether it gets events at present.
+    #[inline]
     pub(crate) fn active(&self) -> bool {
         !self.off.load(Relaxed)
-    }
-
-    /// How long a call may take.
-    pub(crate) fn budget(&self) -> Duration {
-        self.budget.limit
     }
 
     pub(crate) fn stats(&self) -> StatsSnapshot {
         self.stats.snapshot()
     }
 
-    /// Whether this event is for this listener.
+    /// Makes known that this thread is about to call the listener, if that is in service then.
     #[inline]
-    pub(super) fn wants(&self, event: &AtHand<'_>) -> bool {
-        !self.off.load(Relaxed)
-            && self
-                .clients
-                .as_ref()
-                .is_none_or(|clients| clients.contains(event.client_id))
+    pub(super) fn is_next(&self, round: &Round) {
+        round.turns_to(&self.instance);
+        // What `active` reads is not to be read before.
+        compiler_fence(Ordering::SeqCst);
     }
 
     /// Calls the listener.
@@ -124,16 +98,21 @@ impl Registered {
         clippy::inline_always,
         reason = "measured: half of what a listener costs"
     )]
-    pub(super) fn ended(&self, event: &AtHand<'_>, outcome: Result<(), Failure>) -> bool {
+    pub(super) fn ended(
+        &self,
+        event: &AtHand<'_>,
+        outcome: Result<(), Failure>,
+        policy: &Policy,
+    ) -> bool {
         match outcome {
             Ok(()) => {
-                if self.switch_off_after.is_some() {
+                if policy.switch_off_after.is_some() {
                     self.panics_in_a_row.store(0, Relaxed);
                 }
                 true
             }
             Err(failure) => {
-                self.failed(&failure, event);
+                self.failed(&failure, event, policy);
                 false
             }
         }
@@ -142,30 +121,41 @@ impl Registered {
     /// Notes that the call of this listener failed after all, if what it pushed is not stored; says
     /// whether that is so.
     #[cold]
-    pub(super) fn not_stored(&self, not_stored: &NotStored, event: &AtHand<'_>) -> bool {
+    pub(super) fn not_stored(
+        &self,
+        not_stored: &NotStored,
+        event: &AtHand<'_>,
+        policy: &Policy,
+    ) -> bool {
         let failure = self.instance.failure(not_stored);
         if let Some(failure) = failure {
-            self.failed(failure, event);
+            self.failed(failure, event, policy);
         }
         failure.is_some()
     }
 
     /// Notes how long a call took, and says whether it stayed within the budget.
     #[inline]
-    pub(super) fn took(&self, event: &AtHand<'_>, begin: Instant, end: Instant) -> bool {
+    pub(super) fn took(
+        &self,
+        event: &AtHand<'_>,
+        begin: Instant,
+        end: Instant,
+        policy: &Policy,
+    ) -> bool {
         let time = end.duration_since(begin);
         self.stats.took(time);
-        let within = time <= self.budget.limit;
+        let within = time <= policy.budget;
         if !within {
-            self.went_over(event, time, end);
+            self.went_over(event, time, end, policy.budget);
         }
         within
     }
 
     #[cold]
-    fn went_over(&self, event: &AtHand<'_>, time: Duration, now: Instant) {
+    fn went_over(&self, event: &AtHand<'_>, time: Duration, now: Instant, budget: Duration) {
         self.stats.over_budget.fetch_add(1, Relaxed);
-        if let Some(count) = self.budget.breached(now) {
+        if let Some(count) = self.told_off.happened(now) {
             say!(
                 OVER_BUDGET,
                 listener = self.name.as_str(),
@@ -174,13 +164,13 @@ impl Registered {
                 time.as_secs_f64() * 1e3,
                 self.spi.title(),
                 Named(event),
-                self.budget.limit.as_secs_f64() * 1e3,
+                budget.as_secs_f64() * 1e3,
             );
         }
     }
 
     #[cold]
-    fn failed(&self, failure: &Failure, event: &AtHand<'_>) {
+    fn failed(&self, failure: &Failure, event: &AtHand<'_>, policy: &Policy) {
         let (name, title) = (self.name.as_str(), self.spi.title());
         if failure.kind != FailureKind::Panic {
             self.stats.errors.fetch_add(1, Relaxed);
@@ -201,7 +191,7 @@ impl Registered {
             Named(event),
         );
         let in_a_row = self.panics_in_a_row.fetch_add(1, Relaxed) + 1;
-        if self
+        if policy
             .switch_off_after
             .is_some_and(|most| in_a_row >= most.get())
             && !self.off.swap(true, Relaxed)
@@ -214,32 +204,60 @@ impl Registered {
         }
     }
 
-    /// Ends the listener: `shutdown`, then release. The caller has seen to it that no call is
-    /// under way. Says whether both ended well.
+    /// Takes the listener out of service, whatever table it stands in.
+    ///
+    /// A thread that walks through a table makes known that it is about to call the listener, and
+    /// only then looks whether that is in service. So after this call and a moment for it to show
+    /// on all processors, either [`Registered::is_being_called`] tells of the thread, or the thread
+    /// finds the listener withdrawn.
+    pub(super) fn withdraw(&self) {
+        self.off.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether a thread is in a call of the listener, or about to be.
+    pub(super) fn is_being_called(&self) -> bool {
+        self.instance.is_being_called()
+    }
+
+    /// Tells the listener that no more events come, unless it was told. The caller has seen to it
+    /// that no call is under way. Says whether it ended well; if not, that is logged.
+    pub(super) fn shut_down(&self) -> bool {
+        self.shut_down.swap(true, Relaxed)
+            || ended_well(&self.name, self.spi, &self.instance.shutdown())
+    }
+
+    /// Ends the listener: `shutdown`, then release. Says whether both ended well.
     pub(crate) fn end(self) -> bool {
-        let name = self.name.as_str();
-        let mut well = true;
-        for outcome in [self.instance.shutdown(), self.instance.release()] {
-            if let Err(failure) = outcome {
-                well = false;
-                say!(
-                    SHUTDOWN_FAILED,
-                    listener = name,
-                    "Listener '{name}' ({}) failed to shut down: {failure}",
-                    self.spi.title(),
-                );
-            }
-        }
+        let mut well = self.shut_down();
+        let Self {
+            instance,
+            name,
+            spi,
+            ..
+        } = self;
+        well &= ended_well(&name, spi, &instance.release());
         if well {
             say!(
                 SHUT_DOWN,
-                listener = name,
+                listener = name.as_str(),
                 "Listener '{name}' ({}) is shut down",
-                self.spi.title(),
+                spi.title(),
             );
         }
         well
     }
+}
+
+fn ended_well(name: &str, spi: Spi, outcome: &Result<(), Failure>) -> bool {
+    if let Err(failure) = outcome {
+        say!(
+            SHUTDOWN_FAILED,
+            listener = name,
+            "Listener '{name}' ({}) failed to shut down: {failure}",
+            spi.title(),
+        );
+    }
+    outcome.is_ok()
 }
 
 /// How log lines name an event.

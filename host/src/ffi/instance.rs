@@ -24,10 +24,15 @@ impl Round {
         }
     }
 
-    /// Hands the event to an instance.
+    /// Makes known that this instance is about to be called.
+    #[inline]
+    pub(crate) fn turns_to(&self, instance: &Instance) {
+        self.turn.is_of(instance.side);
+    }
+
+    /// Hands the event to an instance, which is the one that it was turned to.
     #[inline]
     pub(crate) fn call(&mut self, instance: &Instance, event: &Event<'_>) -> Result<(), Failure> {
-        self.turn.is_of(instance.side);
         // SAFETY: the object came from `init` of the same table and is released in the drop of the
         // instance alone; event and output are lent for the call.
         let status = unsafe { (instance.on_event)(instance.object, event, &mut self.output) };
@@ -127,6 +132,11 @@ impl Instance {
         });
         Failure::check(status, &output)?;
         Ok(enabled != 0)
+    }
+
+    /// Whether some thread is in a call of this instance, or about to be.
+    pub(crate) fn is_being_called(&self) -> bool {
+        self.side.is_being_called()
     }
 
     /// Tells the instance that no more events come. The caller sees to it that none does.

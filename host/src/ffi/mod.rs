@@ -7,6 +7,7 @@ mod instance;
 mod queues;
 pub(crate) mod raw;
 mod services;
+mod whereabouts;
 pub(crate) mod witness;
 
 pub(crate) use calls::{Failure, FailureKind};

@@ -1,6 +1,5 @@
 //! What listeners may call: the host's log and its services.
 
-use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,14 +13,15 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::queues::{OwnQueues, Queues};
+use super::whereabouts::Here;
 use crate::config::QueueSettings;
 use crate::log::{bridge, say};
-use crate::signing::Signer;
+use crate::signing::KeyRing;
 
 /// What the services need. One for the whole host.
 pub(crate) struct Services {
-    pub(crate) signer: Arc<Signer>,
     pub(crate) queues: Queues,
+    pub(crate) keys: KeyRing,
 }
 
 /// The host as one instance, or one library, sees it. Listeners may keep their handle for as long
@@ -35,41 +35,42 @@ pub(crate) struct HostSide {
     closed: AtomicBool,
 }
 
-thread_local! {
-    /// The instance that is being called on this thread: in its name a library's log records are
-    /// kept, for the library itself does not know.
-    static CALLED: Cell<Option<&'static HostSide>> = const { Cell::new(None) };
-}
-
 /// Calls under way on this thread. Ends with the drop.
 pub(super) struct Turn {
-    before: Option<&'static HostSide>,
+    here: Here,
+    before: *const HostSide,
 }
 
 impl Turn {
     #[inline]
     pub(super) fn begin() -> Self {
+        let here = Here::this_thread();
         Self {
-            before: CALLED.get(),
+            here,
+            before: here.called(),
         }
     }
 
     /// The next call is of this instance.
     #[inline]
-    #[expect(
-        clippy::unused_self,
-        reason = "there is a turn, so there is an end to it"
-    )]
     pub(super) fn is_of(&self, side: &'static HostSide) {
-        CALLED.set(Some(side));
+        self.here.calls(side);
     }
 }
 
 impl Drop for Turn {
     #[inline]
     fn drop(&mut self) {
-        CALLED.set(self.before);
+        self.here.calls(self.before);
     }
+}
+
+/// The instance that is being called on this thread: in its name a library's log records are
+/// kept, for the library itself does not know.
+fn called() -> Option<&'static HostSide> {
+    let called = Here::if_known()?.called();
+    // SAFETY: what stands there is null or a `HostSide`, which is never freed and is `Sync`.
+    unsafe { called.as_ref() }
 }
 
 impl HostSide {
@@ -123,6 +124,11 @@ impl HostSide {
         }
     }
 
+    /// Whether some thread is in a call of this instance, or about to be.
+    pub(super) fn is_being_called(&self) -> bool {
+        Here::of_any_thread(self)
+    }
+
     /// From now on the services answer that they are closed.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
@@ -161,7 +167,7 @@ unsafe extern "C" fn log_enabled(_: *const (), level: u32, target: Text<'_>) -> 
     let enabled = panic::catch_unwind(|| {
         let target = lossy(target);
         // A panic in a call comes back as that call's outcome, and is told once.
-        let told_elsewhere = target == PANIC_TARGET && CALLED.get().is_some();
+        let told_elsewhere = target == PANIC_TARGET && called().is_some();
         !told_elsewhere && bridge::enabled(level, &target)
     });
     enabled.unwrap_or(false).into()
@@ -173,7 +179,7 @@ unsafe extern "C" fn log(context: *const (), record: &LogRecord<'_>) {
         // SAFETY: listeners pass the context of their handle, by the contract of the interface.
         let side = unsafe { HostSide::from_context(context) };
         // A library that speaks for itself does so in the name of the instance being called.
-        let speaker = CALLED.get().unwrap_or(side);
+        let speaker = called().unwrap_or(side);
         let message = lossy(record.message);
         if lossy(record.target) == PANIC_TARGET {
             return panicked_on_its_own(speaker.name(), &message);
@@ -251,8 +257,8 @@ impl HostSide {
             Ok(request) => request,
             Err(error) => return (Status::ERROR, format!("the request to sign: {error}")),
         };
-        let signer = &self.services.signer;
-        match signer.sign(request.typ.as_deref(), request.claims.get()) {
+        let keys = &self.services.keys;
+        match keys.sign(request.typ.as_deref(), request.claims.get()) {
             Ok(jws) => (Status::OK, jws),
             Err(error) => (Status::ERROR, error.to_string()),
         }

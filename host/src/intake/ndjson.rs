@@ -75,6 +75,11 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
+    /// From the next line on they may be so long.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// The next line; `None` at the end, and after an error.
     ///
     /// # Errors

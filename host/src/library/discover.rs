@@ -62,7 +62,7 @@ pub fn discover(dir: &Path) -> Result<Vec<PathBuf>, DiscoverError> {
 
 /// Editors and copying programs write to names like `.x.so.abc`, `~x.so`, `x.so~` and `x.so.tmp`
 /// until a file is whole; all but the first two fail the suffix already.
-fn is_library_name(name: &OsStr) -> bool {
+pub(crate) fn is_library_name(name: &OsStr) -> bool {
     let bytes = name.as_encoded_bytes();
     bytes.ends_with(std::env::consts::DLL_SUFFIX.as_bytes())
         && bytes.len() > std::env::consts::DLL_SUFFIX.len()

@@ -27,6 +27,7 @@ mod trust;
 mod version;
 
 pub use digest::Sha256;
+pub(crate) use discover::is_library_name;
 pub use discover::{DiscoverError, discover};
 pub use error::{LoadError, Reason};
 pub use inspect::{Inspected, inspect, inspect_bytes, metadata_of};

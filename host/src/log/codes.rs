@@ -127,7 +127,7 @@ codes! {
         "A listener took longer over an event than its budget. The provider's answer waited for it. Logged once in ten seconds at the most for each listener, with the number of calls that went over meanwhile."
         "If it goes on: ask the author to hand work to a thread, or set another `budget_ms`.";
     SWITCHED_OFF_AFTER_PANICS = "OPL0204" Error
-        "A listener panicked as many times in a row as `switch_off_after_panics` allows, and gets no more events until the host is restarted."
+        "A listener panicked as many times in a row as `switch_off_after_panics` allows, and gets no more events until it is replaced at a reload or the host is restarted."
         "Tell its author; events since then are missing from whatever it writes.";
     SHUTDOWN_FAILED = "OPL0205" Error
         "A listener failed or panicked when it was shut down. The others were shut down all the same."
@@ -243,6 +243,42 @@ codes! {
     REDIS_NOT_MARKED = "OPL0706" Warn
         "The host stopped before it could mark events in Redis that it had dispatched. If their facts are sent again, the events are dispatched again, under the same ids."
         "Nothing, where listeners or those behind them know events by their id.";
+    RELOADED = "OPL0601" Info
+        "The configuration and the plugins were read anew. The counts are of listeners: added, replaced by a new version or with new settings, kept as they were, removed; and how many libraries, entries and listeners were refused."
+        "Nothing, or look at what the lines before say of what was refused.";
+    RELOAD_FAILED = "OPL0602" Error
+        "A reload changed nothing: the configuration has errors, or the plugin directory or the lock file cannot be read. Everything goes on as before."
+        "Mend what the line names, and reload again.";
+    KEPT_AS_IT_WAS = "OPL0603" Error
+        "At a reload, what was to replace a listener was refused: the file, or its `init`. The listener that was in service before stays, with all that it is."
+        "Do what the line before says, and reload again. What is in the directory is not what is running until then.";
+    FILE_GONE = "OPL0604" Warn
+        "At a reload, the file of a plugin in service was gone from the plugin directory, so its listeners were shut down. (A file that is there but cannot be used changes nothing, nor does the lack of one that is pinned, or that a `required` entry needs.)"
+        "Nothing, if it was meant; then remove its entry too. Otherwise put the file back.";
+    LEFT_BEHIND = "OPL0605" Error
+        "A listener that was to end did not come back in time, from a call or from its own shutdown. It gets no more events, and whatever it holds stays held until the process ends."
+        "Tell its author. If something of it is needed by its successor (a lock, a port), restart the host.";
+    KEPT_PART = "OPL0606" Error
+        "At a reload, the signing keys, the client registry or another file could not be used. What was read of it before stays in use; all else was reloaded."
+        "Mend what the line names, and reload again.";
+    NEEDS_RESTART = "OPL0607" Warn
+        "The configuration has changed in settings that a reload cannot change. They stay as they were; all else was reloaded."
+        "Restart the host when it suits.";
+    KEYS_CHANGED = "OPL0608" Info
+        "The signing keys were changed. Tokens are signed with the new key from now on; the public keys of before stay in the JWK set for `retire_after` seconds, in memory alone."
+        "Nothing. If the host is restarted earlier, put the old public keys into the key file.";
+    RELOAD_ASKED = "OPL0609" Info
+        "A reload begins: a signal asked for it, or files have changed that are watched."
+        "Nothing.";
+    NOT_WATCHED = "OPL0610" Warn
+        "The system does not tell of changes to files, or not of all: the directory is gone, perhaps, or there are too many watches. They are looked at every `rescan` seconds instead."
+        "Do what the line says (on Linux, `fs.inotify.max_user_watches` and `max_user_instances` are the limits), or set `watch = false` under `[reload]` and reload by hand.";
+    DRAIN_EXPIRED = "OPL0611" Error
+        "The host was asked to stop, and events that it had read already were not dispatched within `drain_ms`: a listener does not come back from a call, or all together are too slow. The host stops all the same, with exit code 4."
+        "Tell the listener's author; raise `drain_ms` under `[shutdown]` if it is only slow. Send the events since the last one that was dispatched again.";
+    WATCHDOG_WITHHELD = "OPL0612" Error
+        "For half of the time of the service manager's watchdog nothing has come of a line of the input, because a listener does not come back from a call. The watchdog is not served until it does; then the service manager restarts the host."
+        "Tell the listener's author. If listeners may take that long, raise `WatchdogSec`.";
 }
 
 #[cfg(test)]

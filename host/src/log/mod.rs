@@ -14,7 +14,9 @@ pub use codes::{Code, Severity};
 pub(crate) use layout::may_end_a_line;
 pub use said::said;
 pub(crate) use seldom::Seldom;
-pub use subscribe::{Format, Settings, subscribe};
+pub use subscribe::{Format, Settings, Subscription, subscribe};
+
+use std::time::Duration;
 
 use crate::StartError;
 use crate::feed::Totals;
@@ -62,8 +64,28 @@ pub fn stop_requested() {
     say!(STOP_REQUESTED, "Asked to stop");
 }
 
-/// Logs that the host has stopped, with the counts of its run.
-pub fn stopped(totals: &Totals) {
+/// Logs that listeners did not come back while the host waited to stop.
+pub fn drain_expired() {
+    say!(
+        DRAIN_EXPIRED,
+        "Events that were read already could not all be dispatched within `drain_ms`: a listener does not come back, or is too slow; they are lost"
+    );
+}
+
+/// Logs that the service manager is not told any more that the host lives.
+pub fn watchdog_withheld(silence: Duration) {
+    say!(
+        WATCHDOG_WITHHELD,
+        "No line of the input has come to its end for {} ms, as a listener does not come back: the service manager is not told any more that the host lives",
+        silence.as_millis(),
+    );
+}
+
+/// Logs that the host has stopped, with the counts of its run where they are known.
+pub fn stopped(totals: Option<&Totals>) {
+    let Some(totals) = totals else {
+        return say!(STOPPED, "Stopped before all events were dispatched");
+    };
     say!(
         STOPPED,
         "Stopped: {} events dispatched, {} facts held, {} exchanges ignored, {} lines refused; {} calls, {} failed",

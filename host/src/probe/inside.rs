@@ -14,7 +14,7 @@ use super::system::{self, Reports};
 use crate::ffi::{self, HostSide, Instance, Queues, Services};
 use crate::library::{Metadata, Reason, Sealed, THIS_INTERFACE, inspect, load_from};
 use crate::log::bridge;
-use crate::signing::Signer;
+use crate::signing::{KeyRing, Signer};
 
 /// Tries the library. Comes back when it came through or was refused in good order; the process
 /// is then to end with exit code 0.
@@ -67,8 +67,8 @@ impl Tester<'_> {
     fn call(&mut self, plugin: op_listener_abi::PluginRef, metadata: &Metadata) -> Outcome {
         let signer = Signer::worthless().map_err(io::Error::other)?;
         let services = Services {
-            signer: signer.into(),
             queues: Queues::Nowhere,
+            keys: KeyRing::new(signer),
         }
         .into();
         self.begin(Phase::Start)?;

@@ -1,18 +1,17 @@
 //! The plugins of a directory by their ids, each loaded when first asked for.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use op_listener_abi::PluginRef;
 
 use crate::ffi::{self, HostSide, Services};
 use crate::library::{
-    Judge, LoadError, Loaded, Reason, Sealed, Trust, Trusted, discover, inspect, load,
+    Judge, LoadError, Loaded, Reason, Sealed, Sha256, Trust, Trusted, discover, inspect, load,
 };
 use crate::log::{bridge, say};
 use crate::probe::Prober;
-use crate::register::{Loads, StartError};
+use crate::register::error::LookError;
+use crate::register::{Libraries, Loads};
 
 /// The plugins of a directory.
 pub(super) struct Catalogue {
@@ -21,6 +20,8 @@ pub(super) struct Catalogue {
     /// The ids of those that were not refused, in the order of the files' names.
     order: Vec<String>,
     refused: usize,
+    /// The files that were refused, or are no plugins, or should be there and are not.
+    unusable: HashSet<PathBuf>,
     /// The ids of plugins that the operator has switched off: nobody minds what they are like.
     off: HashSet<String>,
     /// Tries libraries before they are loaded, if any is.
@@ -30,9 +31,19 @@ pub(super) struct Catalogue {
 
 enum Plugin {
     Found(Box<Trusted>),
-    Loaded(Loaded),
+    Loaded(Box<Ready>),
     /// Logged by then.
     Refused,
+}
+
+/// A plugin that is loaded.
+#[derive(Clone)]
+pub(super) struct Ready {
+    pub(super) library: Loaded,
+    /// The file in which the bytes were found just now. When the library was loaded, it may have
+    /// been another.
+    pub(super) file: PathBuf,
+    pub(super) sha256: Sha256,
 }
 
 impl Catalogue {
@@ -43,17 +54,18 @@ impl Catalogue {
         off: HashSet<String>,
         prober: Option<Prober>,
         loads: Arc<Loads>,
-    ) -> Result<Self, StartError> {
-        let judge = trust.judge().map_err(StartError::Trust)?;
+    ) -> Result<Self, LookError> {
+        let judge = trust.judge().map_err(LookError::Trust)?;
         let mut catalogue = Self {
             plugins: BTreeMap::new(),
             order: Vec::new(),
             refused: 0,
+            unusable: HashSet::new(),
             off,
             prober,
             loads,
         };
-        let files = discover(dir).map_err(StartError::Discover)?;
+        let files = discover(dir).map_err(LookError::Discover)?;
         for file in &files {
             if let Err(error) = catalogue.add(file, &judge) {
                 catalogue.refuse(&error);
@@ -89,6 +101,7 @@ impl Catalogue {
     }
 
     fn refuse(&mut self, error: &LoadError) {
+        self.unusable.insert(error.file().to_owned());
         match error.reason() {
             Reason::NotAPlugin => {
                 self.loads.not_a_plugin();
@@ -112,15 +125,9 @@ impl Catalogue {
         self.refused
     }
 
-    /// The libraries that were loaded.
-    pub(super) fn loaded(&self) -> Vec<PluginRef> {
-        let plugins = self.plugins.values();
-        plugins
-            .filter_map(|plugin| match plugin {
-                Plugin::Loaded(loaded) => Some(loaded.plugin()),
-                Plugin::Found(_) | Plugin::Refused => None,
-            })
-            .collect()
+    /// Whether there is, or should be, a file of that name from which nothing can be loaded.
+    pub(super) fn has_refused(&self, file: &Path) -> bool {
+        self.unusable.contains(file)
     }
 
     /// The ids of the plugins that passed, in the order of their files' names.
@@ -128,29 +135,48 @@ impl Catalogue {
         &self.order
     }
 
-    /// The plugin of that id, loaded if it was not yet. `None` if there is none; an error, logged
-    /// by then, if it was refused.
-    pub(super) fn get(&mut self, id: &str, services: &Arc<Services>) -> Option<Result<Loaded, ()>> {
+    /// The file of a plugin that passed.
+    pub(super) fn file_of(&self, id: &str) -> Option<&Path> {
+        match self.plugins.get(id)? {
+            Plugin::Found(found) => Some(found.library().sealed().file()),
+            Plugin::Loaded(ready) => Some(&ready.file),
+            Plugin::Refused => None,
+        }
+    }
+
+    /// The plugin of that id, loaded if its bytes were not yet. `None` if there is none; an error,
+    /// logged by then, if it was refused.
+    pub(super) fn get(
+        &mut self,
+        id: &str,
+        services: &Arc<Services>,
+        libraries: &Libraries,
+    ) -> Option<Result<Ready, ()>> {
         let plugin = self.plugins.get_mut(id)?;
         let found = match plugin {
-            Plugin::Loaded(loaded) => return Some(Ok(loaded.clone())),
+            Plugin::Loaded(ready) => return Some(Ok(Ready::clone(ready))),
             Plugin::Refused => return Some(Err(())),
             Plugin::Found(found) => &*found,
         };
-        let vouched = match &mut self.prober {
-            Some(prober) => {
-                let said = prober.vouch_for(found.library());
-                self.loads.probed(&said);
-                said.map(drop)
-            }
-            None => Ok(()),
-        };
-        match vouched.and_then(|()| load_and_start(found, services)) {
-            Ok(loaded) => {
-                self.loads.loaded();
+        let sealed = found.library().sealed();
+        let (file, sha256) = (sealed.file().to_owned(), sealed.sha256());
+        let library = libraries.get(sha256).map_or_else(
+            || {
+                let prober = self.prober.as_mut();
+                load_anew(found, prober, services, libraries, &self.loads)
+            },
+            Ok,
+        );
+        match library {
+            Ok(library) => {
+                let ready = Ready {
+                    library,
+                    file,
+                    sha256,
+                };
                 // The bytes that were read are not needed any more.
-                *plugin = Plugin::Loaded(loaded.clone());
-                Some(Ok(loaded))
+                *plugin = Plugin::Loaded(Box::new(ready.clone()));
+                Some(Ok(ready))
             }
             Err(error) => {
                 *plugin = Plugin::Refused;
@@ -159,6 +185,24 @@ impl Catalogue {
             }
         }
     }
+}
+
+fn load_anew(
+    found: &Trusted,
+    prober: Option<&mut Prober>,
+    services: &Arc<Services>,
+    libraries: &Libraries,
+    loads: &Loads,
+) -> Result<Loaded, LoadError> {
+    if let Some(prober) = prober {
+        let said = prober.vouch_for(found.library());
+        loads.probed(&said);
+        said?;
+    }
+    let loaded = load_and_start(found, services)?;
+    loads.loaded();
+    libraries.keep(found.library().sealed().sha256(), loaded.clone());
+    Ok(loaded)
 }
 
 fn load_and_start(found: &Trusted, services: &Arc<Services>) -> Result<Loaded, LoadError> {

@@ -1,4 +1,4 @@
-//! Why a host does not start.
+//! Why a host does not start, and why a reload changes nothing.
 
 use std::{error, fmt};
 
@@ -61,6 +61,63 @@ impl error::Error for StartError {
             Self::Discover(error) => error.source(),
             Self::Trust(error) => error.source(),
             Self::Refused { .. } => None,
+        }
+    }
+}
+
+/// Why a reload changes nothing.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ReloadError {
+    /// The plugin directory cannot be read.
+    Discover(DiscoverError),
+    /// What plugins are to be judged by cannot be used.
+    Trust(TrustError),
+    /// The host has been shut down.
+    ShutDown,
+}
+
+impl fmt::Display for ReloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Discover(error) => error.fmt(f),
+            Self::Trust(error) => error.fmt(f),
+            Self::ShutDown => f.write_str("the host has been shut down: build another one"),
+        }
+    }
+}
+
+impl error::Error for ReloadError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Discover(error) => error.source(),
+            Self::Trust(error) => error.source(),
+            Self::ShutDown => None,
+        }
+    }
+}
+
+/// Why the plugins cannot be looked at.
+#[derive(Debug)]
+pub(crate) enum LookError {
+    Discover(DiscoverError),
+    Trust(TrustError),
+}
+
+impl From<LookError> for StartError {
+    fn from(error: LookError) -> Self {
+        match error {
+            LookError::Discover(error) => Self::Discover(error),
+            LookError::Trust(error) => Self::Trust(error),
+        }
+    }
+}
+
+impl From<LookError> for ReloadError {
+    fn from(error: LookError) -> Self {
+        match error {
+            LookError::Discover(error) => Self::Discover(error),
+            LookError::Trust(error) => Self::Trust(error),
         }
     }
 }

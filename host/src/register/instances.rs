@@ -1,57 +1,51 @@
 //! Makes the instances that the configuration asks for, and those of plugins that it does not
 //! mention.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::OsString;
 use std::sync::Arc;
 
 use op_listener_abi::{ListenerRef, PluginRef};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use super::catalogue::Catalogue;
-use super::{Loads, StartError};
+use super::catalogue::{Catalogue, Ready};
+use super::error::LookError;
+use super::libraries::Libraries;
+use super::loads::Loads;
+use super::made::{Made, Origin};
+use super::roster::Roster;
 use crate::Spi;
-use crate::config::{Config, ListenerConfig, OnFailure};
-use crate::dispatch::{Policy, Registered};
+use crate::config::{Config, ListenerConfig};
+use crate::dispatch::{Placed, Policy, Registered, Retired};
 use crate::ffi::{self, FailureKind, HostSide, Instance, Services};
 use crate::library::THIS_INTERFACE;
 use crate::log::{Code, codes, emit, say};
 use crate::probe::Prober;
 
-/// Makes all listeners, in the order in which they are to be called: the entries of the
-/// configuration in their order, then plugins without an entry by their files' names; within a
-/// plugin in the order of its export. With a prober, only libraries that it vouches for are loaded.
-pub(crate) fn register(
-    config: &Config,
-    services: &Arc<Services>,
-    prober: Option<Prober>,
-    loads: &Arc<Loads>,
-) -> Result<(Vec<Registered>, Vec<PluginRef>), StartError> {
-    let (on, off): (Vec<_>, Vec<_>) = config.listeners.iter().partition(|entry| entry.enabled);
-    let on: HashSet<&str> = on.into_iter().map(|entry| &*entry.plugin).collect();
-    let off = off.into_iter().map(|entry| entry.plugin.clone());
-    let off = off.filter(|id| !on.contains(&**id)).collect();
-    let (dir, trust) = (&config.plugins.dir, &config.plugins.trust);
-    let catalogue = Catalogue::read(dir, trust, off, prober, Arc::clone(loads))?;
-    let mut registrar = Registrar {
-        config,
-        services,
-        catalogue,
-        loads,
-        listeners: Vec::new(),
-        numbers: [0; Spi::ALL.len()],
-        refused: 0,
-        required: None,
-    };
-    registrar.make_all();
-    registrar.finish()
+/// What listeners are made of and for.
+pub(crate) struct Job<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) services: &'a Arc<Services>,
+    pub(crate) libraries: &'a Libraries,
+    pub(crate) loads: &'a Arc<Loads>,
+    /// With one, only libraries that it vouches for are loaded.
+    pub(crate) prober: Option<Prober>,
+    /// The listeners in service, which stay where nothing about them has changed, and where their
+    /// successors are refused.
+    pub(crate) before: &'a [Made],
 }
 
-struct Registrar<'a> {
+/// Makes listeners in the order in which they are to be called: the entries of the configuration in
+/// their order, then plugins without an entry by their files' names; within a plugin in the order
+/// of its export.
+pub(crate) struct Registrar<'a> {
     config: &'a Config,
     services: &'a Arc<Services>,
-    catalogue: Catalogue,
+    libraries: &'a Libraries,
     loads: &'a Loads,
-    listeners: Vec<Registered>,
+    before: &'a [Made],
+    catalogue: Catalogue,
+    made: Vec<Made>,
     /// How many listeners of each SPI there are.
     numbers: [u32; Spi::ALL.len()],
     /// How many entries and listeners were refused.
@@ -87,7 +81,40 @@ impl<'a> Names<'a> {
     }
 }
 
-impl Registrar<'_> {
+impl<'a> Registrar<'a> {
+    /// Makes all listeners. What is refused is logged and counted.
+    ///
+    /// # Errors
+    ///
+    /// The plugins cannot be looked at; nothing was made then.
+    pub(crate) fn make(job: Job<'a>) -> Result<Roster, LookError> {
+        let config = job.config;
+        let (on, off): (Vec<_>, Vec<_>) = config.listeners.iter().partition(|entry| entry.enabled);
+        let on: HashSet<&str> = on.into_iter().map(|entry| &*entry.plugin).collect();
+        let off = off.into_iter().map(|entry| entry.plugin.clone());
+        let off = off.filter(|id| !on.contains(&**id)).collect();
+        let (dir, trust) = (&config.plugins.dir, &config.plugins.trust);
+        let catalogue = Catalogue::read(dir, trust, off, job.prober, Arc::clone(job.loads))?;
+        let mut registrar = Registrar {
+            config,
+            services: job.services,
+            libraries: job.libraries,
+            loads: job.loads,
+            before: job.before,
+            catalogue,
+            made: Vec::new(),
+            numbers: [0; Spi::ALL.len()],
+            refused: 0,
+            required: None,
+        };
+        registrar.make_all();
+        Ok(Roster {
+            made: registrar.made,
+            refused: registrar.refused + registrar.catalogue.refused(),
+            required: registrar.required,
+        })
+    }
+
     fn make_all(&mut self) {
         let config = self.config;
         let mut names = Names::default();
@@ -111,10 +138,7 @@ impl Registrar<'_> {
                 self.required.get_or_insert_with(|| entry.name.clone());
             }
         }
-        let mentioned: HashSet<&str> = config.listeners.iter().map(|e| &*e.plugin).collect();
-        let ids = self.catalogue.ids().to_vec().into_iter();
-        let without_entry = ids.filter(|id| !mentioned.contains(&**id));
-        for entry in without_entry.map(ListenerConfig::new) {
+        for entry in self.without_entry() {
             // Refusals are logged and counted.
             let _ = match names.get(&entry) {
                 None => self.make_entry(&entry),
@@ -123,34 +147,129 @@ impl Registrar<'_> {
         }
     }
 
-    fn finish(mut self) -> Result<(Vec<Registered>, Vec<PluginRef>), StartError> {
-        let count = self.refused + self.catalogue.refused();
-        let abandon = match self.config.plugins.on_failure {
-            OnFailure::Abort => count > 0,
-            OnFailure::Skip => self.required.is_some(),
+    /// Entries for the plugins that the configuration does not mention, by the files' names: those
+    /// that are there, and those in service whose file was refused.
+    fn without_entry(&self) -> Vec<ListenerConfig> {
+        let mentioned: HashSet<&str> = self.config.listeners.iter().map(|e| &*e.plugin).collect();
+        let mut entries = BTreeMap::<OsString, ListenerConfig>::new();
+        let name_of = |file: &std::path::Path| file.file_name().unwrap_or_default().to_owned();
+        for id in self.catalogue.ids() {
+            if let Some(file) = self.catalogue.file_of(id) {
+                entries.insert(name_of(file), ListenerConfig::new(id));
+            }
+        }
+        for made in self.before.iter().filter(|made| made.origin.implicit) {
+            let file = &made.origin.file;
+            let id = &made.origin.plugin;
+            let found = self.catalogue.file_of(id).is_some();
+            if !found && self.catalogue.has_refused(file) {
+                let entry = || ListenerConfig::new(id);
+                entries.entry(name_of(file)).or_insert_with(entry);
+            }
+        }
+        let entries = entries.into_values();
+        entries
+            .filter(|entry| !mentioned.contains(&*entry.plugin))
+            .collect()
+    }
+
+    /// Makes the listeners of one entry. Where that fails, those of before stay as they were, all
+    /// of them: they belong together.
+    fn make_entry(&mut self, entry: &ListenerConfig) -> Result<(), Refused> {
+        let before = self.before.iter().filter(|made| made.is_of(entry));
+        let before: Vec<Made> = before.cloned().collect();
+        let ready = match self
+            .catalogue
+            .get(&entry.plugin, self.services, self.libraries)
+        {
+            Some(Ok(ready)) => ready,
+            Some(Err(())) => return Err(self.keep(entry, before, Refused { in_config: false })),
+            None => return self.without_plugin(entry, before),
         };
-        if !abandon {
-            return Ok((self.listeners, self.catalogue.loaded()));
+        let first = self.made.len();
+        let outcome = self.make_of(entry, &ready, &before);
+        if before.is_empty() {
+            return outcome;
         }
-        while let Some(listener) = self.listeners.pop() {
-            listener.end();
+        if let Err(refused) = outcome {
+            let new = self.made.split_off(first).into_iter();
+            let new = new.filter(|made| !before.iter().any(|other| other.is(made)));
+            let new: Vec<Placed> = new.map(|made| made.placed).collect();
+            Retired::end_unused(new);
+            return Err(self.keep(entry, before, refused));
         }
-        Err(StartError::Refused {
-            count,
-            required: match self.config.plugins.on_failure {
-                OnFailure::Abort => None,
-                OnFailure::Skip => self.required,
-            },
-        })
+        for index in first..self.made.len() {
+            let made = &self.made[index];
+            let is_new = !before.iter().any(|other| other.is(made));
+            let listener = Arc::clone(&made.placed.listener);
+            self.count(&listener, is_new);
+        }
+        Ok(())
+    }
+
+    /// Leaves the listeners of an entry in service as they are.
+    fn keep(&mut self, entry: &ListenerConfig, before: Vec<Made>, refused: Refused) -> Refused {
+        if !before.is_empty() {
+            say!(
+                KEPT_AS_IT_WAS,
+                listener = entry.name.as_str(),
+                "Listener '{}'{} goes on as it was, as what was to replace it is refused",
+                entry.name,
+                at(entry),
+            );
+        }
+        for made in &before {
+            self.count(&made.placed.listener, false);
+        }
+        self.made.extend(before);
+        refused
+    }
+
+    /// There is no plugin for an entry, or none any more.
+    fn without_plugin(&mut self, entry: &ListenerConfig, before: Vec<Made>) -> Result<(), Refused> {
+        let Some(one) = before.first() else {
+            return Err(self.refuse_unknown(entry));
+        };
+        // The refusal of a file is logged and counted by now.
+        if self.catalogue.has_refused(&one.origin.file) {
+            return Err(self.keep(entry, before, Refused { in_config: false }));
+        }
+        if entry.required {
+            let refused = self.refuse_unknown(entry);
+            return Err(self.keep(entry, before, refused));
+        }
+        say!(
+            FILE_GONE,
+            listener = entry.name.as_str(),
+            "Listener '{}'{} is taken out of service: its plugin's file {:?} is gone",
+            entry.name,
+            at(entry),
+            one.origin.file,
+        );
+        Ok(())
     }
 
     /// Makes the instances of one entry: one for each listener that the plugin exports for the
-    /// entry's SPIs.
-    fn make_entry(&mut self, entry: &ListenerConfig) -> Result<(), Refused> {
-        let plugin = match self.catalogue.get(&entry.plugin, self.services) {
-            Some(Ok(plugin)) => plugin,
-            Some(Err(())) => return Err(Refused { in_config: false }),
-            None => return Err(self.refuse_unknown(entry)),
+    /// entry's SPIs. What would be the same as before is taken from there.
+    fn make_of(
+        &mut self,
+        entry: &ListenerConfig,
+        ready: &Ready,
+        before: &[Made],
+    ) -> Result<(), Refused> {
+        let plugin = &ready.library;
+        let mut request = self.init_request(entry);
+        let text = Value::from(request.clone()).to_string();
+        let wanted = |spi: &Spi| entry.spi.as_ref().is_none_or(|all| all.contains(spi));
+        let stays = |made: &Made| {
+            wanted(&made.placed.listener.spi())
+                && made.is_made_of(ready.sha256, made.origin.index, &text, &entry.queue)
+        };
+        let told = if before.iter().all(stays) {
+            text.clone()
+        } else {
+            request.insert("takes_over".to_owned(), true.into());
+            Value::from(request).to_string()
         };
         let mut outcome = Ok(());
         for spi in entry.spi.iter().flatten() {
@@ -178,12 +297,36 @@ impl Registrar<'_> {
                 );
                 continue;
             };
-            if entry
-                .spi
-                .as_ref()
-                .is_none_or(|wanted| wanted.contains(&spi))
-            {
-                outcome = outcome.and(self.make_instance(entry, plugin.plugin(), *table, spi));
+            if wanted(&spi) {
+                let mut old = before.iter();
+                let old =
+                    old.find(|made| made.is_made_of(ready.sha256, index, &text, &entry.queue));
+                let listener = match old {
+                    Some(old) => Ok(Arc::clone(&old.placed.listener)),
+                    None => self.make_instance(entry, plugin.plugin(), *table, spi, &told),
+                };
+                let made = listener.map(|listener| {
+                    if before.is_empty() {
+                        self.count(&listener, true);
+                    }
+                    let origin = Origin {
+                        plugin: entry.plugin.clone(),
+                        implicit: self.is_implicit(entry),
+                        file: ready.file.clone(),
+                        sha256: ready.sha256,
+                        index,
+                        request: text.clone(),
+                        queue: entry.queue.clone(),
+                    };
+                    self.made.push(Made {
+                        placed: Placed {
+                            listener,
+                            policy: self.policy(entry),
+                        },
+                        origin: Arc::new(origin),
+                    });
+                });
+                outcome = outcome.and(made);
                 if matches!(outcome, Err(Refused { in_config: true })) {
                     // The others have the same settings, and would say the same of them.
                     break;
@@ -199,10 +342,10 @@ impl Registrar<'_> {
         plugin: PluginRef,
         table: ListenerRef,
         spi: Spi,
-    ) -> Result<(), Refused> {
+        request: &str,
+    ) -> Result<Arc<Registered>, Refused> {
         let side = HostSide::of_instance(&entry.name, self.services, plugin, &entry.queue);
-        let request = self.init_request(entry);
-        let instance = match Instance::init(table, side, &request) {
+        let instance = match Instance::init(table, side, request) {
             Ok(instance) => instance,
             Err(failure) => {
                 let place = match failure.kind {
@@ -226,22 +369,29 @@ impl Registrar<'_> {
                 return Err(self.refuse(codes::IS_ENABLED_FAILED, entry, &what));
             }
         };
-        let policy = Policy {
-            clients: entry
-                .clients
-                .as_ref()
-                .map(|clients| clients.iter().cloned().collect()),
+        let listener = Registered::new(instance, &entry.name, spi, enabled);
+        Ok(Arc::new(listener))
+    }
+
+    /// Whether the configuration does not mention the entry.
+    fn is_implicit(&self, entry: &ListenerConfig) -> bool {
+        let mut entries = self.config.listeners.iter();
+        !entries.any(|other| std::ptr::eq(other, entry))
+    }
+
+    /// How the listeners of an entry are to be treated.
+    fn policy(&self, entry: &ListenerConfig) -> Policy {
+        let clients = entry.clients.as_ref();
+        Policy {
+            clients: clients.map(|clients| Arc::new(clients.iter().cloned().collect())),
             budget: entry.budget.unwrap_or(self.config.dispatch.budget),
             switch_off_after: entry.switch_off_after_panics,
-        };
-        let listener = Registered::new(instance, &entry.name, spi, enabled, policy);
-        self.announce(&listener);
-        self.listeners.push(listener);
-        Ok(())
+            shutdown: entry.shutdown.unwrap_or(self.config.shutdown.listener),
+        }
     }
 
     /// The request to `init`, as the interface describes it.
-    fn init_request(&self, entry: &ListenerConfig) -> String {
+    fn init_request(&self, entry: &ListenerConfig) -> Map<String, Value> {
         let request = json!({
             "name": entry.name,
             "config": entry.config,
@@ -252,14 +402,20 @@ impl Registrar<'_> {
                 "interface": THIS_INTERFACE.to_string(),
             },
         });
-        request.to_string()
+        match request {
+            Value::Object(request) => request,
+            _ => Map::new(),
+        }
     }
 
-    /// Writes the line that tells of a listener.
-    fn announce(&mut self, listener: &Registered) {
+    /// Counts a listener; writes the line that tells of it, if it is new.
+    fn count(&mut self, listener: &Registered, is_new: bool) {
         let spi = listener.spi();
         let number = &mut self.numbers[spi as usize];
         *number += 1;
+        if !is_new {
+            return;
+        }
         let code = match spi {
             Spi::IdTokenIssue => codes::LOADED_ID_TOKEN_ISSUE,
             Spi::AccessTokenIssue => codes::LOADED_ACCESS_TOKEN_ISSUE,

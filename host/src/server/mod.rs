@@ -39,6 +39,7 @@ mod told;
 mod unix;
 mod watch;
 
+use std::error::Error;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -52,6 +53,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::config::{Config, ListenConfig};
 use crate::feed::Feed;
 use crate::log::say;
+use crate::reload::Part;
 use crate::{Host, Spi};
 
 pub use counts::{Route, ServerCounts};
@@ -312,6 +314,18 @@ impl Running {
         let _ = self.watching.join();
         // Threads that are with listeners are left to them.
         self.runtime.shutdown_background();
+    }
+}
+
+impl Part for Server {
+    fn name(&self) -> &'static str {
+        "what guards the intake over HTTP"
+    }
+
+    fn reload(&self, config: &Config) -> Result<(), Box<dyn Error + Send + Sync>> {
+        // A `Reloader` has told by then of what only a restart changes.
+        self.reload(config)?;
+        Ok(())
     }
 }
 

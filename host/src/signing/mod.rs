@@ -2,6 +2,7 @@
 //!
 //! - [`Algorithm`]: the four signature algorithms, by their JOSE names.
 //! - [`Signer`]: one private key, parsed once, that signs claims sets from any number of threads.
+//! - [`KeyRing`]: the signer of the moment, and the public keys of earlier ones.
 //! - [`generate`] and [`PrivateJwkSet`]: new keys.
 //! - [`public_jwk_set`]: what verifiers may know of a key file.
 //!
@@ -22,6 +23,7 @@ mod key_set;
 mod pem;
 mod problem;
 mod public_key;
+mod ring;
 mod secret_key;
 mod signer;
 #[cfg(test)]
@@ -32,4 +34,5 @@ pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use error::{KeyError, KeyName, KeyWarning, SignError};
 pub use generate::{PrivateJwkSet, RsaSize, UnknownRsaSize, generate};
 pub use problem::KeyProblem;
+pub use ring::KeyRing;
 pub use signer::{Signer, public_jwk_set};

@@ -159,6 +159,14 @@ impl Signer {
     }
 }
 
+impl Signer {
+    /// Whether the other one signs with the same key and shows the same public ones.
+    pub(super) fn is_as(&self, other: &Self) -> bool {
+        (self.algorithm, &self.kid, &self.public_set)
+            == (other.algorithm, &other.kid, &other.public_set)
+    }
+}
+
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Signer")

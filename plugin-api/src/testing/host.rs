@@ -28,6 +28,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Host {
     shared: Arc<Shared>,
+    takes_over: bool,
 }
 
 pub(super) struct Shared {
@@ -71,6 +72,18 @@ impl Host {
                 signing_refused: Mutex::default(),
                 queues: Mutex::default(),
             }),
+            takes_over: false,
+        }
+    }
+
+    /// The same host at a reload: the instances that it makes are told that they take the place of
+    /// one of the same name, as by
+    /// [`InitContext::takes_over`](crate::InitContext::takes_over).
+    #[must_use]
+    pub fn reloading(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            takes_over: true,
         }
     }
 
@@ -153,13 +166,16 @@ impl Host {
         // Made by `InitContext::data_dir`, and the same for all instances of that name, as one entry
         // of a configuration makes several where a plugin serves several SPIs.
         let data_dir = self.base_dir().join("data").join(file_name(name));
-        let request = json!({
+        let mut request = json!({
             "name": name,
             "config": config,
             "data_dir": data_dir,
             "base_dir": self.base_dir(),
             "host": { "version": env!("CARGO_PKG_VERSION"), "interface": drive::interface() },
         });
+        if self.takes_over {
+            request["takes_over"] = true.into();
+        }
         Instance::init(table, library, name, &self.shared, &request.to_string())
     }
 

@@ -8,7 +8,6 @@ pub mod record;
 pub mod verify;
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use op_listener_api::set::{SetBuilder, SetSubject};
 use op_listener_api::{
@@ -19,7 +18,7 @@ use op_listener_api::{
 
 use chain::Body;
 use config::{Settings, Switch, Table};
-use log::{Log, LogError};
+use log::{LateLog, LogError};
 use record::{Entry, Filter, Format, Kind};
 
 op_listener_api::export! {
@@ -38,7 +37,7 @@ pub struct AuditLog {
 }
 
 struct Writer {
-    log: Arc<Log>,
+    log: LateLog,
     settings: Settings,
 }
 
@@ -52,7 +51,9 @@ impl Lifecycle for AuditLog {
             Some(path) => context.resolve(path),
             None => context.data_dir()?.join(DEFAULT_FILE),
         };
-        let log = Log::shared(&path, &settings.file, Some(context.logger())).map_err(at_init)?;
+        let logger = Some(context.logger());
+        let log = LateLog::new(&path, &settings.file, logger, context.takes_over());
+        let log = log.map_err(at_init)?;
         Ok(Self {
             writer: Some(Writer { log, settings }),
         })
@@ -62,10 +63,10 @@ impl Lifecycle for AuditLog {
         self.writer.is_some()
     }
 
-    /// The file is closed when the last instance that writes it is dropped.
+    /// The file is closed when the last instance that writes it is shut down.
     fn shutdown(&self) -> Result<(), Error> {
         match &self.writer {
-            Some(writer) => Ok(writer.log.flush()?),
+            Some(writer) => Ok(writer.log.close()?),
             None => Ok(()),
         }
     }

@@ -27,6 +27,17 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// Ends the process here and now: no other thread is waited for, and nothing of what libraries
+    /// want to have done at the end of the process is done. For when a thread is still in one.
+    pub(crate) fn at_once(self) -> ! {
+        #[cfg(unix)]
+        signal_hook::low_level::exit(self as i32);
+        #[cfg(not(unix))]
+        std::process::exit(self as i32);
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

@@ -1,14 +1,25 @@
-//! Stops the input on SIGTERM and SIGINT: the event at hand is finished, and reading ends there.
+//! Signals: what each asks for; and the input, which SIGTERM and SIGINT end: the event at hand is
+//! finished, and reading ends there.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+
+use crate::pulse::Pulse;
 
 #[cfg(unix)]
 pub(crate) use unix::Signals;
 
 #[cfg(not(unix))]
 pub(crate) use other::Signals;
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(unix), allow(dead_code, reason = "none comes there"))]
+pub(crate) enum Signal {
+    Stop,
+    Reload,
+}
 
 /// Opens the events; `-` is standard input.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
@@ -27,17 +38,31 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 pub(crate) struct Input<'a> {
     source: File,
     signals: &'a Signals,
+    pulse: Pulse,
 }
 
 impl<'a> Input<'a> {
-    pub(crate) fn new(source: File, signals: &'a Signals) -> Self {
-        Self { source, signals }
+    pub(crate) fn new(source: File, signals: &'a Signals, pulse: Pulse) -> Self {
+        Self {
+            source,
+            signals,
+            pulse,
+        }
+    }
+}
+
+impl Input<'_> {
+    fn wait(&self) -> io::Result<bool> {
+        self.pulse.waits(true);
+        let waited = self.signals.wait_for(&self.source);
+        self.pulse.waits(false);
+        waited
     }
 }
 
 impl Read for Input<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.signals.wait_for(&self.source)? {
+        while self.wait()? {
             match self.source.read(buffer) {
                 // Another reader of the same pipe was first.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -88,21 +113,26 @@ mod unix {
     use std::os::unix::net::UnixStream;
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
+    use std::thread;
 
     use rustix::event::{PollFd, PollFlags, poll};
-    use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+    use signal_hook::iterator;
     use signal_hook::{flag, low_level};
+
+    use super::Signal;
 
     /// Turns SIGTERM and SIGINT into something that can be waited for beside the input.
     pub(crate) struct Signals {
-        /// Becomes readable with the first signal.
+        /// Becomes readable with the first of them.
         arrived: UnixStream,
         stop: Arc<AtomicBool>,
     }
 
     impl Signals {
-        /// Takes over both signals. A second one ends the process at once, as by default.
-        pub(crate) fn catch() -> io::Result<Self> {
+        /// Takes over both signals, and SIGHUP; each that comes is told of. A second SIGTERM or
+        /// SIGINT ends the process at once, as by default.
+        pub(crate) fn catch(tell: impl Fn(Signal) + Send + 'static) -> io::Result<Self> {
             let (arrived, sender) = UnixStream::pair()?;
             sender.set_nonblocking(true)?;
             let stop = Arc::new(AtomicBool::new(false));
@@ -114,22 +144,27 @@ mod unix {
             }
             // A file at the limit of its size is an error of the write, and not the end of the host.
             flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
+            let mut signals = iterator::Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+            thread::Builder::new()
+                .name("signals".to_owned())
+                .spawn(move || {
+                    for signal in signals.forever() {
+                        tell(if signal == SIGHUP {
+                            Signal::Reload
+                        } else {
+                            Signal::Stop
+                        });
+                    }
+                })?;
             Ok(Self { arrived, stop })
         }
 
-        /// Set once a signal came.
+        /// Set once a signal to stop came.
         pub(crate) fn stop(&self) -> &AtomicBool {
             &self.stop
         }
 
-        /// Waits until a signal has come.
-        pub(crate) fn wait(&self) {
-            let mut arrived = [PollFd::new(&self.arrived, PollFlags::IN)];
-            // Nothing else than a signal ends it, not even an error of the system.
-            while poll(&mut arrived, None).is_err() {}
-        }
-
-        /// Waits until there is something to read (true), or a signal came (false).
+        /// Waits until there is something to read (true), or a signal to stop came (false).
         pub(super) fn wait_for(&self, source: &File) -> io::Result<bool> {
             let mut both = [
                 PollFd::new(&self.arrived, PollFlags::IN),
@@ -152,12 +187,14 @@ mod other {
     use std::io;
     use std::sync::atomic::AtomicBool;
 
+    use super::Signal;
+
     /// Where there are no such signals the console ends the process itself.
     pub(crate) struct Signals(AtomicBool);
 
     #[expect(clippy::unnecessary_wraps, reason = "its twin can fail")]
     impl Signals {
-        pub(crate) fn catch() -> io::Result<Self> {
+        pub(crate) fn catch(_: impl Fn(Signal) + Send + 'static) -> io::Result<Self> {
             Ok(Self(AtomicBool::new(false)))
         }
 

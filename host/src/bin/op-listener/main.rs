@@ -9,11 +9,14 @@ mod generate;
 mod interrupt;
 mod keys;
 mod list;
+mod manager;
 mod pin;
 mod probe;
+mod pulse;
 #[cfg(feature = "delivery")]
 mod queue;
 mod run;
+mod service;
 mod serving;
 
 use std::panic;
@@ -40,7 +43,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Load the listeners and call them for a stream of events, until it ends, or for those that
-    /// are posted over HTTP; in any case until SIGTERM or SIGINT comes
+    /// are posted over HTTP; in any case until SIGTERM or SIGINT comes. SIGHUP reloads
     Run(run::Arguments),
     /// Show what is in a plugin directory, without executing any of it
     List(list::Arguments),

@@ -1,18 +1,25 @@
-//! `op-listener run`: the main job.
+//! `op-listener run`: the main job. Here it is put together; how it goes on until its end stands in
+//! `service`.
 
+use std::fs::File;
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::channel;
 
-use op_listener_host::config::Config;
+use op_listener_host::config::{Config, ConfigErrors};
 use op_listener_host::feed::{Feed, Totals};
-use op_listener_host::log::{self, Settings};
+use op_listener_host::log;
 use op_listener_host::probe::Prober;
+use op_listener_host::reload::{Reloader, Seen};
 use op_listener_host::{Host, StartError};
 
 use crate::exit::Exit;
 use crate::interrupt::{self, Input, Signals};
+use crate::manager::Manager;
+use crate::pulse::{Beating, Pulse};
+use crate::service::{Ended, Happening, Service};
 use crate::serving::Serving;
 
 #[derive(clap::Args)]
@@ -32,26 +39,46 @@ pub(crate) struct Arguments {
 /// How much is read at a time.
 const BUFFER: usize = 256 << 10;
 
-pub(crate) fn run(arguments: Arguments) -> Exit {
-    let mut config = match &arguments.config {
+/// The configuration, with what the command line says in its place: at the start and at every
+/// reload.
+fn read_config(file: Option<&Path>, plugins: Option<&Path>) -> Result<Config, ConfigErrors> {
+    let mut config = match file {
         None => Config::default(),
-        Some(file) => match Config::read(file) {
-            Ok(config) => config,
-            Err(errors) => return Exit::Usage.because(errors),
-        },
+        Some(file) => Config::read(file)?,
     };
-    if let Some(dir) = arguments.plugins {
-        config.plugins.dir = dir;
+    if let Some(dir) = plugins {
+        dir.clone_into(&mut config.plugins.dir);
     }
-    let settings = Settings {
-        format: config.log.format,
-        filter: config.log.level.targets().clone(),
+    Ok(config)
+}
+
+pub(crate) fn run(arguments: Arguments) -> Exit {
+    let Arguments {
+        config: file,
+        plugins,
+        events,
+    } = arguments;
+    // The current directory may be another one later on: a listener's doing, perhaps.
+    let whole = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+    let plugins = plugins.map(whole);
+    let config = match read_config(file.as_deref(), plugins.as_deref()) {
+        Ok(config) => config,
+        Err(errors) => return Exit::Usage.because(errors),
     };
-    if let Err(error) = log::subscribe(settings) {
-        return Exit::Internal.because(error);
-    }
+    let file = file.map(whole);
+    let seen = Seen::now(&config, file.as_deref());
+    let subscription = match log::subscribe((&config.log).into()) {
+        Ok(subscription) => subscription,
+        Err(error) => return Exit::Internal.because(error),
+    };
     // Before anything is loaded, so that no signal finds the host without an answer.
-    let signals = match Signals::catch() {
+    let (tell, happenings) = channel();
+    let signal = tell.clone();
+    let signals = Signals::catch(move |which| {
+        // Whoever heard of it is at the end already where this fails.
+        let _ = signal.send(Happening::Signal(which));
+    });
+    let signals = match signals {
         Ok(signals) => signals,
         Err(error) => return Exit::Internal.because(format_args!("signals: {error}")),
     };
@@ -60,7 +87,6 @@ pub(crate) fn run(arguments: Arguments) -> Exit {
         Err(error) => return Exit::Usage.because(error),
     };
     let serves = config.intake.listen.is_somewhere();
-    let events = arguments.events;
     let events = events.or_else(|| (!serves).then(|| PathBuf::from("-")));
     let input = match events.as_deref().map(interrupt::open).transpose() {
         Ok(input) => input,
@@ -90,25 +116,44 @@ pub(crate) fn run(arguments: Arguments) -> Exit {
     };
     // Its log tells; the host starts without it, and facts wait.
     let _ = feed.flow().ready();
-    let mut totals = Totals::default();
-    let read = input.map_or(Ok(()), |input| {
-        let lines = BufReader::with_capacity(BUFFER, Input::new(input, &signals));
-        feed.lines(lines, &host, signals.stop(), &mut totals)
-    });
-    // Of what was posted the sender was told; of the stream nobody was.
-    let refused = totals.refused > 0;
-    if serving.serves() {
-        signals.wait();
-    }
-    if signals.stop().load(Ordering::Relaxed) {
-        log::stop_requested();
-    }
-    serving.stop(&mut totals);
-    host.shutdown();
-    log::stopped(&totals);
-    match read {
-        Err(_) => Exit::Internal,
-        Ok(()) if refused => Exit::EventsRefused,
-        Ok(()) => Exit::Well,
+    let pulse = Pulse::default();
+    let stream = input.map(|input| stream(input, signals, pulse.clone(), &feed, &host));
+    let read = {
+        let file = file.clone();
+        move || read_config(file.as_deref(), plugins.as_deref())
+    };
+    let reloader = Reloader::new(Arc::clone(&host), config, file, read)
+        .with_part(feed)
+        .with_part(Arc::new(subscription));
+    let service = Service {
+        host,
+        reloader: Arc::new(serving.reloaded_by(reloader)),
+        serving,
+        manager: Manager::from_environment(),
+        pulse,
+    };
+    service.run(stream, seen, &tell, &happenings)
+}
+
+/// What reads the stream to its end, on a thread of its own.
+fn stream(
+    input: File,
+    signals: Signals,
+    pulse: Pulse,
+    feed: &Arc<Feed>,
+    host: &Arc<Host>,
+) -> impl FnOnce() -> Happening + Send + 'static {
+    let (feed, host) = (Arc::clone(feed), Arc::clone(host));
+    move || {
+        let mut totals = Totals::default();
+        let input = Input::new(input, &signals, pulse.clone());
+        let reader = BufReader::with_capacity(BUFFER, input);
+        let lines = Beating { reader, pulse };
+        let read = feed.lines(lines, &host, signals.stop(), &mut totals);
+        Happening::Ended(Ended {
+            totals,
+            whole: read.is_ok(),
+            asked: signals.stop().load(Ordering::Relaxed),
+        })
     }
 }

@@ -6,15 +6,13 @@ use std::time::Duration;
 use op_listener_host::Host;
 use op_listener_host::config::Config;
 use op_listener_host::feed::{Feed, Totals};
+use op_listener_host::reload::Reloader;
 
 use crate::exit::Exit;
 
-/// How long requests that have begun may take to end when the host stops.
-const DRAIN: Duration = Duration::from_secs(10);
-
 /// What serves, if anything is configured to.
 #[cfg(feature = "server")]
-pub(crate) struct Serving(Option<op_listener_host::server::Server>);
+pub(crate) struct Serving(Option<Arc<op_listener_host::server::Server>>);
 
 #[cfg(feature = "server")]
 impl Serving {
@@ -25,9 +23,19 @@ impl Serving {
             return Ok(Self(None));
         }
         match Server::start(config, Arc::clone(host), Arc::clone(feed)) {
-            Ok(server) => Ok(Self(Some(server))),
+            Ok(server) => Ok(Self(Some(Arc::new(server)))),
             Err(error @ ServerError::Threads(_)) => Err(Exit::Internal.because(error)),
             Err(error) => Err(Exit::Usage.because(error)),
+        }
+    }
+
+    /// Has what guards it reloaded with all else.
+    pub(crate) fn reloaded_by(&self, reloader: Reloader) -> Reloader {
+        match &self.0 {
+            Some(server) => {
+                reloader.with_part(Arc::<op_listener_host::server::Server>::clone(server))
+            }
+            None => reloader,
         }
     }
 
@@ -36,12 +44,15 @@ impl Serving {
         self.0.is_some()
     }
 
-    /// Lets requests end, and adds what came of all of them.
-    pub(crate) fn stop(&self, totals: &mut Totals) {
-        if let Some(server) = &self.0 {
-            server.stop(DRAIN);
-            totals.add(&server.counts().events);
-        }
+    /// Accepts nothing more, lets requests that have begun end within that time, and adds what
+    /// came of all of them. Says whether they have ended.
+    pub(crate) fn stop(&self, limit: Duration, totals: &mut Totals) -> bool {
+        let Some(server) = &self.0 else {
+            return true;
+        };
+        let left = server.stop(limit);
+        totals.add(&server.counts().events);
+        left == 0
     }
 }
 
@@ -52,7 +63,6 @@ pub(crate) struct Serving;
 #[cfg(not(feature = "server"))]
 impl Serving {
     pub(crate) fn start(config: &Config, _: &Arc<Host>, _: &Arc<Feed>) -> Result<Self, Exit> {
-        let _ = DRAIN;
         if config.intake.listen.is_somewhere() {
             return Err(Exit::Usage.because(
                 "this build has no intake over HTTP: remove `unix` and `http` from [intake], or \
@@ -62,9 +72,15 @@ impl Serving {
         Ok(Self)
     }
 
+    pub(crate) fn reloaded_by(&self, reloader: Reloader) -> Reloader {
+        reloader
+    }
+
     pub(crate) fn serves(&self) -> bool {
         false
     }
 
-    pub(crate) fn stop(&self, _: &mut Totals) {}
+    pub(crate) fn stop(&self, _: Duration, _: &mut Totals) -> bool {
+        true
+    }
 }

@@ -119,11 +119,11 @@ pub(super) fn twice(bench: &Bench<'_>) -> Verdict {
             .fail("the second time the first library came back, so a reload would change nothing");
     }
     let one = first.instances()?;
-    let other = second.instances();
+    let other = second.successors();
     match other {
         Ok(other) => other.into_iter().for_each(Live::end),
         Err(_) => findings.warn(
-            "`init` succeeds in the first library and not in the second, so a reload would fail: release what it holds alone only after the new one has it, or share it",
+            "`init` succeeds in the first library and not in the second, so a reload would fail: where `InitContext::takes_over` says so, take what only one can hold at the first event",
         ),
     }
     one.into_iter().for_each(Live::end);

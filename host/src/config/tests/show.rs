@@ -47,6 +47,7 @@ probe_memory_mb = 1024
 [signing]
 # keys: not set, a key that lives as long as the host
 algorithm = "RS256"
+retire_after = 86400
 
 [log]
 format = "text"
@@ -73,6 +74,15 @@ code_lifetime = 600
 [dispatch]
 measure = true
 budget_ms = 5
+
+[reload]
+watch = true
+debounce_ms = 1000
+rescan = 30
+
+[shutdown]
+drain_ms = 10000
+listener_ms = 5000
 "#
     );
 }

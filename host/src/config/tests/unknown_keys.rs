@@ -87,7 +87,7 @@ fsync = "always"
   |
 3 | fsync = "always"
   | ^^^^^
-  = the keys of [[listener]]: `plugin`, `name`, `spi`, `clients`, `required`, `enabled`, `switch_off_after_panics`, `budget_ms`, `config`; the listener's own settings go in [listener.config]"#;
+  = the keys of [[listener]]: `plugin`, `name`, `spi`, `clients`, `required`, `enabled`, `switch_off_after_panics`, `budget_ms`, `shutdown_ms`, `config`; the listener's own settings go in [listener.config]"#;
     assert_eq!(said, expected, "\n{said}");
 }
 

@@ -60,8 +60,9 @@ impl Appender {
         place: Place,
         settings: FileSettings,
         disk: Box<dyn Disk>,
+        patience: Duration,
     ) -> Result<Self, LogError> {
-        let lock = lock::acquire(&place.lock())?;
+        let lock = lock::acquire(&place.lock(), patience)?;
         let now = disk.now();
         let recovered = recover(&place, now)?;
         let path = place.path().to_owned();

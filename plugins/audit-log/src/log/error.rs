@@ -37,6 +37,10 @@ pub enum LogError {
         /// The process that says it holds the lock.
         pid: Option<u32>,
     },
+    /// The instance that this one replaces has not let go of the file.
+    NotHandedOver(PathBuf),
+    /// The listener has been shut down.
+    Closed(PathBuf),
     /// Another instance writes the file, with other settings.
     OtherSettings(PathBuf),
     /// The thread that forces records to disk cannot be started.
@@ -73,7 +77,19 @@ impl LogError {
                     | InvalidFilename
                     | InvalidInput
             ),
-            Self::Short { .. } | Self::Thread(_) => false,
+            Self::Short { .. } | Self::Thread(_) | Self::NotHandedOver(_) | Self::Closed(_) => {
+                false
+            }
+        }
+    }
+
+    /// Whether the file is free as soon as another instance in this process has ended: one of this
+    /// library, or of another copy of it.
+    pub(super) fn is_of_this_process(&self) -> bool {
+        match self {
+            Self::OtherSettings(_) => true,
+            Self::Held { pid, .. } => *pid == Some(std::process::id()),
+            _ => false,
         }
     }
 }
@@ -136,6 +152,17 @@ impl fmt::Display for LogError {
                     lock.display()
                 )
             }
+            Self::NotHandedOver(path) => write!(
+                f,
+                "the instance that was replaced still writes {}: it, or another listener, does not \
+                 come back; if that goes on, restart the host",
+                path.display()
+            ),
+            Self::Closed(path) => write!(
+                f,
+                "the listener was shut down, and has closed {}",
+                path.display()
+            ),
             Self::OtherSettings(path) => write!(
                 f,
                 "another listener writes {} with other settings: instances that share a file need \

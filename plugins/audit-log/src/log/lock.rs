@@ -10,10 +10,13 @@ use super::LogError;
 use super::disk::owner_only;
 
 /// An instance of this process that is just being dropped still holds the lock for a moment.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Takes the lock; it is held until the file is dropped, or the process ends in whatever way.
-pub(super) fn acquire(path: &Path) -> Result<File, LogError> {
+/// How long a holder may take to write its number into the lock.
+const SAYS_SO: Duration = Duration::from_millis(200);
+
+/// Takes the lock, waiting so long for another instance of this process; it is held until the file is dropped, or the process ends in whatever way.
+pub(super) fn acquire(path: &Path, patience: Duration) -> Result<File, LogError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     let file = owner_only(&mut options).open(path);
@@ -25,20 +28,27 @@ pub(super) fn acquire(path: &Path) -> Result<File, LogError> {
             Err(TryLockError::Error(error)) => return Err(LogError::io("lock", path, error)),
             Err(TryLockError::WouldBlock) => {
                 let pid = read_pid(&mut file);
-                if pid != Some(std::process::id()) || begun.elapsed() > PATIENCE {
+                let patience = match pid {
+                    Some(pid) if pid == std::process::id() => patience,
+                    Some(_) => Duration::ZERO,
+                    // Whoever has just taken it is about to say so.
+                    None => SAYS_SO,
+                };
+                if begun.elapsed() >= patience {
                     let lock = path.to_owned();
                     return Err(LogError::Held { lock, pid });
                 }
-                std::thread::sleep(Duration::from_millis(10));
+                std::thread::sleep(Duration::from_millis(5));
             }
         }
     }
-    // A whole block is written, so that a disk without any space shows now.
+    // A whole block is written, so that a disk without any space shows now; over what is there, so
+    // that a holder of the same process is never seen without its number.
     let text = format!("{:<4095}\n", std::process::id());
     let written = file
-        .set_len(0)
-        .and_then(|()| file.rewind())
-        .and_then(|()| file.write_all(text.as_bytes()));
+        .rewind()
+        .and_then(|()| file.write_all(text.as_bytes()))
+        .and_then(|()| file.set_len(text.len() as u64));
     written.map_err(|error| LogError::io("write to", path, error))?;
     Ok(file)
 }

@@ -4,6 +4,7 @@ mod appender;
 mod disk;
 mod error;
 mod flusher;
+mod late;
 mod lock;
 mod place;
 mod recover;
@@ -11,6 +12,7 @@ mod registry;
 mod round;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use op_listener_api::Logger;
 
@@ -20,6 +22,7 @@ use appender::Appender;
 pub use disk::{Disk, FileId, LogFile, RealDisk, Stat};
 pub use error::LogError;
 use flusher::Flusher;
+pub use late::LateLog;
 pub use place::{Place, base_of};
 use round::Round;
 
@@ -52,8 +55,21 @@ impl Log {
         disk: Box<dyn Disk>,
         logger: Option<Logger>,
     ) -> Result<Self, LogError> {
+        Self::open_within(lock::PATIENCE, place, settings, disk, logger)
+    }
+
+    /// As [`Log::open`]. An instance of this process that holds the lock still is waited for so
+    /// long.
+    fn open_within(
+        patience: Duration,
+        place: Place,
+        settings: FileSettings,
+        disk: Box<dyn Disk>,
+        logger: Option<Logger>,
+    ) -> Result<Self, LogError> {
+        let appender = Appender::open(place.clone(), settings.clone(), disk, patience)?;
         let core = Arc::new(Core {
-            appender: Mutex::new(Appender::open(place.clone(), settings.clone(), disk)?),
+            appender: Mutex::new(appender),
             turn: Mutex::default(),
             place,
         });

@@ -63,6 +63,22 @@ pub(super) fn recover(place: &Place, now: SystemTime) -> Result<Recovered, LogEr
     })
 }
 
+/// Whether the log's current file, if there is one, is a log that this process may write. Changes
+/// nothing: somebody else may be writing it.
+pub(super) fn check(place: &Place) -> Result<(), LogError> {
+    let path = place.path();
+    let file = OpenOptions::new().read(true).write(true).open(path);
+    let mut file = match file {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(LogError::io("open", path, error)),
+    };
+    match tail(&mut file, path)?.line {
+        Some(line) if Sealed::read(&line).is_none() => Err(LogError::NotALog(path.to_owned())),
+        _ => Ok(()),
+    }
+}
+
 /// The end of a file.
 struct Tail {
     /// The last line that has an end, without it.
