@@ -176,7 +176,6 @@ impl Feed {
     ) -> io::Result<()> {
         let mut lines = Lines::new(stream, self.pipeline().limits().line_bytes);
         loop {
-            lines.set_limit(self.pipeline().limits().line_bytes);
             let line = match lines.next_line() {
                 Ok(Some(line)) => line,
                 Ok(None) => return Ok(()),
@@ -202,6 +201,7 @@ impl Feed {
                     refused(&refusal, totals);
                 }
             }
+            lines.set_limit(pipeline.limits().line_bytes);
         }
     }
 

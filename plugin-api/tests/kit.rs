@@ -123,6 +123,38 @@ fn puppet(host: &Host) -> testing::Instance<IdTokenIssue> {
     host.id_token_issue::<Puppet>("puppet", &json!({})).unwrap()
 }
 
+/// Is enabled where it takes over.
+struct Heir(bool);
+
+impl Lifecycle for Heir {
+    fn init(context: &InitContext<'_>) -> Result<Self, Error> {
+        Ok(Self(context.takes_over()))
+    }
+
+    fn is_enabled(&self) -> bool {
+        self.0
+    }
+}
+
+impl IdTokenIssueEventListener for Heir {
+    fn id_token_issued(
+        &self,
+        _: &IdTokenIssueEvent<'_>,
+        _: &EventContext<'_>,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_instance_is_told_that_it_takes_over_at_a_reload_alone() {
+    let host = Host::new();
+    for (host, expected) in [(host.clone(), false), (host.reloading(), true)] {
+        let heir = host.id_token_issue::<Heir>("heir", &json!({})).unwrap();
+        assert_eq!(heir.is_enabled().unwrap(), expected);
+    }
+}
+
 #[test]
 fn errors_and_panics_of_every_phase_come_back_as_values() {
     let host = Host::new();

@@ -13,8 +13,7 @@ fn the_audit_log_conforms() {
     assert_eq!(report.json["conforms"], true);
     assert!(report.checks().len() >= 25);
     assert_eq!(report.named("skipped"), ["init-missing-values"]);
-    // The tests build it with debug information and without an author; and one process's log is
-    // not opened twice, so a second library waits for the first one's end.
+    // The tests build it with debug information and without an author.
     let known = ["vendor", "debug-info"];
     for warned in report.named("warning") {
         assert!(known.contains(&&*warned), "{:?}", report.check(&warned));

@@ -86,6 +86,11 @@ fn a_file_that_is_not_trusted_any_more_changes_nothing() {
     fs::set_permissions(stage.plugin("tally"), open).unwrap();
     let reloaded = host.reload(stage.config("")).unwrap();
     assert_eq!(counts(&reloaded), [0, 0, 1, 0, 1]);
+    // How the listener in service is treated is another matter.
+    let nobody = format!("{TALLY}clients = [\"nobody\"]");
+    host.reload(stage.config(&nobody)).unwrap();
+    assert_eq!(host.dispatch(&event("e")).calls, 0);
+    host.reload(stage.config(TALLY)).unwrap();
     // Nor does one that nobody has pinned, or that is pinned and gone.
     let pinned = "[plugins]\ntrust = \"pinned\"\n";
     let reloaded = host.reload(stage.config(pinned)).unwrap();

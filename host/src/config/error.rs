@@ -65,7 +65,7 @@ pub enum Problem {
         /// " in \[log\]", or nothing at the top of the file.
         inside: String,
     },
-    /// A key or value that only a later version serves.
+    /// A key or value that this build does not serve.
     NotAvailable(String),
     /// A key that must be there is not.
     Missing {
@@ -288,7 +288,7 @@ impl fmt::Display for Problem {
                 }
             }
             Self::UnknownKey { key, inside } => write!(f, "unknown key {}{inside}", quoted(key)),
-            Self::NotAvailable(what) => write!(f, "{what} is not available in this version"),
+            Self::NotAvailable(what) => write!(f, "{what} is not available in this build"),
             Self::Missing { key, section } => write!(f, "{section} has no `{key}`"),
             Self::WithoutEffect { key, unless } => {
                 write!(f, "`{key}` has no effect without {unless}")

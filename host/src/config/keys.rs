@@ -10,8 +10,6 @@ pub(super) struct Section {
     pub(super) title: &'static str,
     /// The keys that this version serves.
     pub(super) keys: &'static [&'static str],
-    /// Keys that a later version serves.
-    pub(super) later: &'static [&'static str],
 }
 
 pub(super) const TOP: Section = Section {
@@ -20,7 +18,6 @@ pub(super) const TOP: Section = Section {
         "issuer", "clients", "data_dir", "plugins", "signing", "log", "intake", "flow", "dispatch",
         "delivery", "reload", "shutdown", "listener",
     ],
-    later: &[],
 };
 pub(super) const PLUGINS: Section = Section {
     title: "[plugins]",
@@ -34,17 +31,14 @@ pub(super) const PLUGINS: Section = Section {
         "probe_timeout_ms",
         "probe_memory_mb",
     ],
-    later: &[],
 };
 pub(super) const SIGNING: Section = Section {
     title: "[signing]",
     keys: &["keys", "algorithm", "kid", "retire_after"],
-    later: &[],
 };
 pub(super) const LOG: Section = Section {
     title: "[log]",
     keys: &["format", "level"],
-    later: &[],
 };
 pub(super) const INTAKE: Section = Section {
     title: "[intake]",
@@ -66,12 +60,10 @@ pub(super) const INTAKE: Section = Section {
         "max_remembered",
         "tls",
     ],
-    later: &[],
 };
 pub(super) const TLS: Section = Section {
     title: "[intake.tls]",
     keys: &["certificate", "key", "client_ca"],
-    later: &[],
 };
 pub(super) const FLOW: Section = Section {
     title: "[flow]",
@@ -89,27 +81,22 @@ pub(super) const FLOW: Section = Section {
         // Last, since it is the beginning of all the others, and so near to them.
         "redis",
     ],
-    later: &[],
 };
 pub(super) const DISPATCH: Section = Section {
     title: "[dispatch]",
     keys: &["measure", "budget_ms"],
-    later: &[],
 };
 pub(super) const DELIVERY: Section = Section {
     title: "[delivery]",
     keys: &["path", "durability", "mask", "stop_timeout", "dead_letters"],
-    later: &[],
 };
 pub(super) const RELOAD: Section = Section {
     title: "[reload]",
     keys: &["watch", "debounce_ms", "rescan"],
-    later: &[],
 };
 pub(super) const SHUTDOWN: Section = Section {
     title: "[shutdown]",
     keys: &["drain_ms", "listener_ms"],
-    later: &[],
 };
 pub(super) const LISTENER: Section = Section {
     title: "[[listener]]",
@@ -122,11 +109,10 @@ pub(super) const LISTENER: Section = Section {
         "enabled",
         "switch_off_after_panics",
         "budget_ms",
-        "queue",
         "shutdown_ms",
+        "queue",
         "config",
     ],
-    later: &[],
 };
 pub(super) const QUEUE: Section = Section {
     title: "[listener.queue]",
@@ -143,7 +129,6 @@ pub(super) const QUEUE: Section = Section {
         "when_full",
         "pause_after_ms",
     ],
-    later: &[],
 };
 
 const ALL: [&Section; 13] = [

@@ -171,7 +171,7 @@ fn address(walk: &Walk<'_>, value: &Value<'_>, url: &str) -> Option<RedisConfig>
 /// A host that is built without Redis says so, in place of keeping codes elsewhere than it is told.
 #[cfg(not(feature = "redis"))]
 fn address(walk: &Walk<'_>, value: &Value<'_>, _: &str) -> Option<RedisConfig> {
-    let what = "`redis` in [flow], since it is built without Redis,".to_owned();
+    let what = "`redis` in [flow]".to_owned();
     let help = "use a host with the feature `redis`, or remove the key".to_owned();
     walk.fault(value.span(), Problem::NotAvailable(what), Some(help));
     None

@@ -60,11 +60,7 @@ impl<'w> Walk<'w> {
     pub(super) fn table<'d>(&self, section: &'static Section, table: &'d DeTable<'d>) -> Table<'d> {
         for key in table.keys() {
             let name = key.get_ref().as_ref();
-            if section.later.contains(&name) {
-                let what = format!("`{name}`{}", section.inside());
-                let help = "remove it".to_owned();
-                self.fault(key.span(), Problem::NotAvailable(what), Some(help));
-            } else if !section.keys.contains(&name) {
+            if !section.keys.contains(&name) {
                 let problem = Problem::UnknownKey {
                     key: name.to_owned(),
                     inside: section.inside(),

@@ -208,7 +208,7 @@ impl<'a> Registrar<'a> {
     }
 
     /// Leaves the listeners of an entry in service as they are.
-    fn keep(&mut self, entry: &ListenerConfig, before: Vec<Made>, refused: Refused) -> Refused {
+    fn keep(&mut self, entry: &ListenerConfig, mut before: Vec<Made>, refused: Refused) -> Refused {
         if !before.is_empty() {
             say!(
                 KEPT_AS_IT_WAS,
@@ -218,8 +218,10 @@ impl<'a> Registrar<'a> {
                 at(entry),
             );
         }
-        for made in &before {
+        for made in &mut before {
             self.count(&made.placed.listener, false);
+            // How it is treated is for the entry to say all the same.
+            made.placed.policy = self.policy(entry);
         }
         self.made.extend(before);
         refused

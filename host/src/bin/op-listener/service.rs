@@ -95,7 +95,9 @@ impl Service {
         };
         self.manager.ready(&self.status());
         let end = self.wait(ended, &watch, happenings);
-        self.manager.stopping();
+        if end.deadline.is_none() {
+            self.manager.stopping();
+        }
         self.stop(end, &watch)
     }
 

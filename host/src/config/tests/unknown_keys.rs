@@ -87,21 +87,6 @@ fsync = "always"
   |
 3 | fsync = "always"
   | ^^^^^
-  = the keys of [[listener]]: `plugin`, `name`, `spi`, `clients`, `required`, `enabled`, `switch_off_after_panics`, `budget_ms`, `shutdown_ms`, `config`; the listener's own settings go in [listener.config]"#;
-    assert_eq!(said, expected, "\n{said}");
-}
-
-#[test]
-fn keys_of_later_versions_say_so() {
-    let said = refusal(
-        r#"[delivery]
-path = "queue.db"
-"#,
-    );
-    let expected = r"op.toml:1:2: `delivery` is not available in this version
-  |
-1 | [delivery]
-  |  ^^^^^^^^
-  = remove it";
+  = the keys of [[listener]]: `plugin`, `name`, `spi`, `clients`, `required`, `enabled`, `switch_off_after_panics`, `budget_ms`, `shutdown_ms`, `queue`, `config`; the listener's own settings go in [listener.config]"#;
     assert_eq!(said, expected, "\n{said}");
 }
