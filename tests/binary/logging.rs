@@ -240,7 +240,9 @@ fn every_code_that_is_logged_is_in_the_table_at_its_level() {
         "OPL0003", "OPL0109", "OPL0110", "OPL0122", "OPL0123", "OPL0304", "OPL0402",
     ];
     for code in codes::ALL {
-        let expected = !elsewhere.contains(&code.id);
+        // What is said of requests is tried in `service/`.
+        let served = code.id.starts_with("OPL05");
+        let expected = !served && !elsewhere.contains(&code.id);
         assert_eq!(
             seen.contains(code.id),
             expected,

@@ -118,6 +118,10 @@ fn what_is_turned_away_is_as_good_as_never_sent() {
     });
     assert_eq!(answer.status, 204, "{answer:?}");
     assert_eq!(service.seen(), ["slow", "a1"]);
+    let (_, finished) = service.stop();
+    let lines = op_listener_tests::parse_lines(&finished.stderr);
+    let line = lines.iter().find(|line| line.is("OPL0511")).unwrap();
+    assert!(line.message.contains("the code_exchanged x1"), "{line:?}");
 }
 
 #[test]
