@@ -97,6 +97,9 @@ fn only_the_peers_that_are_named_are_served() {
     assert!(client.is_closed());
     assert_eq!(service.client().get("/healthz").status, 403);
     assert_eq!(service.seen(), [""; 0]);
+    let (_, finished) = service.stop();
+    let log = finished.stderr;
+    assert_eq!(log.matches("[OPL0509]").count(), 1, "seldom: {log}");
 
     let service = Service::on_unix("unix_peers = [\"root\"]");
     let expected = if own == 0 { 204 } else { 403 };

@@ -67,10 +67,7 @@ fn stopping_has_its_limit_and_does_not_wait_for_a_listener_beyond_it() {
     let door = Door::Unix(server.unix_path().unwrap().to_owned());
     let mut client = Client::connect(&door);
     let event = id_token("e1");
-    client.send(format!(
-        "POST /events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{event}",
-        event.len()
-    ));
+    client.send_event(&event);
     until("the event", || {
         (server.counts().in_flight[0] == 1).then_some(())
     });

@@ -20,20 +20,13 @@ fn service(intake: &str) -> Service {
     ))
 }
 
-fn send(client: &mut Client, event: &str) {
-    client.send(format!(
-        "POST /events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{event}",
-        event.len()
-    ));
-}
-
 /// Posts so many events that do not come back, each when the one before is with its listener.
 fn get_stuck(service: &Service, events: u64) -> Vec<Client> {
     let mut client = service.client();
     let mut stuck = Vec::new();
     for n in 0..events {
         let mut client_of_one = service.client();
-        send(&mut client_of_one, &id_token(&format!("stuck-{n}")));
+        client_of_one.send_event(&id_token(&format!("stuck-{n}")));
         stuck.push(client_of_one);
         until("the event", || {
             (in_flight(&mut client, "id_token_issue") == n + 1).then_some(())
@@ -107,7 +100,7 @@ fn what_is_turned_away_is_as_good_as_never_sent() {
         r#"{"type":"code_exchanged","id":"x1","issuer":"https://op.example.com","code":"k1"}"#;
     assert_eq!(client.post(completed).status, 204);
     let mut slow = service.client();
-    send(&mut slow, &subject("slow"));
+    slow.send_event(&subject("slow"));
     until("the event", || {
         (in_flight(&mut client, "subject_auth_and_consent") == 1).then_some(())
     });
@@ -125,6 +118,10 @@ fn what_is_turned_away_is_as_good_as_never_sent() {
     });
     assert_eq!(answer.status, 204, "{answer:?}");
     assert_eq!(service.seen(), ["slow", "a1"]);
+    let (_, finished) = service.stop();
+    let lines = op_listener_tests::parse_lines(&finished.stderr);
+    let line = lines.iter().find(|line| line.is("OPL0511")).unwrap();
+    assert!(line.message.contains("the code_exchanged x1"), "{line:?}");
 }
 
 #[test]

@@ -105,10 +105,7 @@ fn while_the_first_is_under_way_the_second_is_sent_back() {
     );
     let mut first = service.client();
     let event = id_token("slow");
-    first.send(format!(
-        "POST /events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{event}",
-        event.len()
-    ));
+    first.send_event(&event);
     let mut client = service.client();
     until("the event", || {
         (in_flight(&mut client, "id_token_issue") == 1).then_some(())

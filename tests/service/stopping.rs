@@ -14,10 +14,7 @@ fn a_request_that_has_begun_is_answered_before_the_host_stops() {
     let mut client = service.client();
     let mut idle = service.client();
     let event = id_token("e1");
-    client.send(format!(
-        "POST /events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{event}",
-        event.len()
-    ));
+    client.send_event(&event);
     until("the event", || {
         (in_flight(&mut idle, "id_token_issue") == 1).then_some(())
     });
@@ -45,10 +42,7 @@ fn a_second_signal_ends_a_host_that_waits_for_a_listener() {
     );
     let mut stuck = service.client();
     let event = id_token("e1");
-    stuck.send(format!(
-        "POST /events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{event}",
-        event.len()
-    ));
+    stuck.send_event(&event);
     let mut client = service.client();
     until("the event", || {
         (in_flight(&mut client, "id_token_issue") == 1).then_some(())

@@ -193,6 +193,14 @@ impl Client {
         self.request("GET", path, "", "")
     }
 
+    /// Sends one event, and does not wait for the answer.
+    pub fn send_event(&mut self, event: &str) {
+        let length = event.len();
+        self.send(format!(
+            "POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{event}"
+        ));
+    }
+
     /// Posts one event.
     pub fn post(&mut self, event: &str) -> Answer {
         let media = "Content-Type: application/json\r\n";

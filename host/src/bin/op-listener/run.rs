@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR")]
     plugins: Option<PathBuf>,
     /// Events, one JSON object a line; `-` is standard input [default: `-`, or none where the
-    /// configuration has `unix` or `http` under [intake]]
+    /// configuration says where they are posted]
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
 }
