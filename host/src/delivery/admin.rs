@@ -213,7 +213,7 @@ impl Admin {
         let read = |number: i64| {
             let mut message = self.connection.prepare_cached(
                 "SELECT id, key, ordered_by, dedup_id, content_type, headers, payload, sum, pushed_ms,
-                    attempts, state, due_ms, tried_ms, reason, status, answer
+                    attempts, queue, state, due_ms, tried_ms, reason, status, answer
                  FROM message WHERE id = ?1 AND queue = ?2",
             )?;
             let message = message.query_row([number, queue.number], |row| message_of(row, held));
@@ -428,7 +428,7 @@ fn queue(row: &Row<'_>) -> rusqlite::Result<QueueState> {
 fn message_of(row: &Row<'_>, held: bool) -> rusqlite::Result<MessageState> {
     let stored = rows::stored(row)?;
     let whole = stored.is_whole();
-    let state = match row.get::<_, i64>(10)? {
+    let state = match row.get::<_, i64>(11)? {
         rows::state::DEAD => Place::Dead,
         _ if held => Place::Held,
         _ => Place::Pending,
@@ -444,17 +444,17 @@ fn message_of(row: &Row<'_>, held: bool) -> rusqlite::Result<MessageState> {
         number: stored.number,
         state,
         pushed_ms: stored.pushed_ms,
-        due_ms: row.get(11)?,
+        due_ms: row.get(12)?,
         attempts: stored.attempts,
-        tried_ms: row.get(12)?,
+        tried_ms: row.get(13)?,
         key,
         id,
         content_type,
         headers,
         payload,
-        reason: row.get(13)?,
-        status: row.get(14)?,
-        answer: row.get(15)?,
+        reason: row.get(14)?,
+        status: row.get(15)?,
+        answer: row.get(16)?,
         whole,
     })
 }

@@ -14,12 +14,15 @@ use time::macros::format_description;
 
 use super::connect::{self, beside};
 use super::error::{StoreError, StoreErrorKind};
+use super::message::now_ms;
 use super::rows;
 use crate::config::Durability;
 use crate::log::say;
 
 /// A larger store is not read through when it is opened: damage in it shows when it is met.
 const LARGEST_CHECKED: u64 = 256 << 20;
+/// No database has fewer bytes.
+const SMALLEST: u64 = 512;
 /// After so many reads that failed, the rest is given up.
 const MOST_FAILURES: u32 = 100_000;
 /// So many messages are copied in one transaction.
@@ -36,18 +39,21 @@ pub(super) fn open_or_mend(path: &Path, durability: Durability) -> Result<Connec
 
 fn open_checked(path: &Path, durability: Durability) -> Result<Connection, StoreError> {
     let length = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
-    // SQLite would delete the log of a database that is empty.
-    if path.exists() && length(path) == 0 && length(&beside(path, "-wal")) > 0 {
+    // SQLite would take less than a page for an empty database, and delete the log of one.
+    let stub = (1..SMALLEST).contains(&length(path));
+    if stub || (path.exists() && length(path) == 0 && length(&beside(path, "-wal")) > 0) {
         return Err(StoreError::new(path, StoreErrorKind::Damaged));
     }
     let connection = connect::writer(path, durability)?;
     if length(path) <= LARGEST_CHECKED {
+        let failed = |error| StoreError::sqlite(path, error);
         let verdict: String = connection
-            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-            .map_err(|error| StoreError::sqlite(path, error))?;
+            .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+            .map_err(failed)?;
         if verdict != "ok" {
             return Err(StoreError::new(path, StoreErrorKind::Damaged));
         }
+        rows::recount(&connection).map_err(failed)?;
     }
     Ok(connection)
 }
@@ -296,8 +302,7 @@ impl Saved<'_> {
     }
 
     fn is_whole(&self) -> bool {
-        let state: rusqlite::Result<i64> = self.row.get(11);
-        self.message.is_whole() && state.is_ok_and(|state| (0..=2).contains(&state))
+        self.message.is_whole()
     }
 
     fn put(&self, new: &Connection) -> rusqlite::Result<()> {
@@ -305,7 +310,10 @@ impl Saved<'_> {
         let content = &message.content;
         let number = |column| self.row.get::<_, i64>(column).ok();
         let text = |column| self.row.get::<_, String>(column).ok();
-        let queue = number(10).unwrap_or(0);
+        let queue = message.queue;
+        // What a payload's sum does not tell is taken for what does no harm.
+        let state = number(11).filter(|state| (0..=2).contains(state));
+        let state = state.unwrap_or(rows::state::READY);
         // The name is put right by whoever opens the queue under that number.
         new.prepare_cached("INSERT OR IGNORE INTO queue (id, name) VALUES (?1, 'lost-' || ?1)")?
             .execute([queue])?;
@@ -318,8 +326,8 @@ impl Saved<'_> {
         .execute(params![
             message.number,
             queue,
-            number(11).unwrap_or(0),
-            number(12).unwrap_or(0),
+            state,
+            now_ms(),
             content.key,
             message.ordered_by,
             content.id,

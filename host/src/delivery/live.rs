@@ -157,7 +157,7 @@ impl Opening {
         }
         Ok(Push {
             reserved,
-            sum: content.sum(),
+            sum: content.sum(queue.number),
             content,
             ordered: self.options.is_ordered(),
             make_room: (when_full == WhenFull::DropOldest).then_some((max_messages, max_bytes)),

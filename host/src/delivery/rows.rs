@@ -310,8 +310,8 @@ pub(super) fn behind(
 /// A waiting message.
 pub(super) fn read(connection: &Connection, number: i64) -> Result<Option<Stored>> {
     let mut message = connection.prepare_cached(
-        "SELECT id, key, ordered_by, dedup_id, content_type, headers, payload, sum, pushed_ms, attempts
-         FROM message WHERE id = ?1 AND state < 2",
+        "SELECT id, key, ordered_by, dedup_id, content_type, headers, payload, sum, pushed_ms, attempts,
+            queue FROM message WHERE id = ?1 AND state < 2",
     )?;
     message.query_row([number], stored).optional()
 }
@@ -329,6 +329,31 @@ pub(super) fn stored(row: &Row<'_>) -> Result<Stored> {
         },
         sum: row.get(7)?,
         pushed_ms: row.get(8)?,
-        attempts: row.get(9)?,
+        attempts: u32::try_from(row.get::<_, i64>(9)?).unwrap_or(0),
+        queue: row.get(10)?,
     })
+}
+
+/// Puts the counts of queues right where they are not: nobody but damage makes them wrong, and then
+/// everything else may be whole.
+pub(super) fn recount(connection: &Connection) -> Result<()> {
+    connection.execute_batch(
+        "BEGIN IMMEDIATE;
+         CREATE TEMP TABLE counted AS
+            SELECT queue, count(*) FILTER (WHERE state < 2) AS waiting,
+                coalesce(sum(size) FILTER (WHERE state < 2), 0) AS waiting_bytes,
+                count(*) FILTER (WHERE state = 2) AS dead,
+                coalesce(sum(size) FILTER (WHERE state = 2), 0) AS dead_bytes
+            FROM message GROUP BY queue;
+         UPDATE queue SET waiting = 0, waiting_bytes = 0, dead = 0, dead_bytes = 0
+            WHERE id NOT IN (SELECT queue FROM counted)
+                AND (waiting, waiting_bytes, dead, dead_bytes) IS NOT (0, 0, 0, 0);
+         UPDATE queue SET (waiting, waiting_bytes, dead, dead_bytes) =
+                (counted.waiting, counted.waiting_bytes, counted.dead, counted.dead_bytes)
+            FROM counted WHERE counted.queue = queue.id
+                AND (queue.waiting, queue.waiting_bytes, queue.dead, queue.dead_bytes) IS NOT
+                    (counted.waiting, counted.waiting_bytes, counted.dead, counted.dead_bytes);
+         DROP TABLE counted;
+         COMMIT;",
+    )
 }

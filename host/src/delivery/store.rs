@@ -25,8 +25,8 @@ pub(super) struct Store {
     queues: Mutex<BTreeMap<String, Arc<Live>>>,
     pub(super) closing: AtomicBool,
     watch: Mutex<Option<JoinHandle<()>>>,
-    /// Locked for as long as the host has the store.
-    _lock: File,
+    /// Locked for as long as the host has the store; a thread that is lost may keep all else for longer.
+    lock: Mutex<Option<File>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -43,7 +43,7 @@ impl Store {
             queues: Mutex::default(),
             closing: AtomicBool::new(false),
             watch: Mutex::default(),
-            _lock: held,
+            lock: Mutex::new(Some(held)),
         });
         let watched = Arc::clone(&store);
         let watch = thread::Builder::new()
@@ -197,6 +197,7 @@ impl Store {
             queue.plan().openings.clear();
         }
         self.writer.close();
+        drop(lock(&self.lock).take());
     }
 
     pub(super) fn snapshot(&self) -> DeliverySnapshot {
