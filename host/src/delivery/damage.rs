@@ -92,7 +92,7 @@ pub(super) fn mend(
     let mut saved = 0;
     // A log without its database is nothing that could be read.
     if fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0)
-        && let Ok(old) = connect::reader(path)
+        && let Ok(old) = connect::damaged(path)
     {
         saved = save(&old, &mut new).map_err(|error| StoreError::sqlite(&copy, error))?;
     }
