@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use crate::Spi;
 use crate::config::{Config, ListenerConfig, SigningConfig};
-use crate::delivery::{Delivery, DeliverySnapshot};
+use crate::delivery::Delivery;
+#[cfg(feature = "delivery")]
+use crate::delivery::DeliverySnapshot;
 use crate::dispatch::{Dispatched, Dispatcher, Placed, Retired, StatsSnapshot, Table};
 use crate::event::Event;
 use crate::ffi::{Queues, Services, set_log_level};
@@ -146,8 +148,15 @@ impl HostBuilder {
             loads: &loads,
             prober: prober(&self.config, self.prober.as_ref()),
             before: &[],
-        })?;
-        let roster = roster.or_abandon(self.config.plugins.on_failure)?;
+        });
+        let roster = roster.map_err(StartError::from);
+        let roster = roster
+            .and_then(|roster| roster.or_abandon(self.config.plugins.on_failure))
+            .inspect_err(|_| {
+                // Listeners that were made until then may have opened queues.
+                delivery.stop();
+                delivery.end();
+            })?;
         let table = roster.table(self.config.dispatch.measure);
         let enabled = warn_if_idle(&table, &self.config);
         say!(
@@ -303,6 +312,7 @@ impl Host {
     }
 
     /// What is known of the delivery queues.
+    #[cfg(feature = "delivery")]
     pub fn delivery(&self) -> DeliverySnapshot {
         self.delivery.snapshot()
     }

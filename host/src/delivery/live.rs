@@ -65,6 +65,7 @@ pub(super) struct Plan {
     /// As the store has it: see [`Counts`].
     pub(super) paused: bool,
     pub(super) halted: Option<(i64, String)>,
+    nudges: i64,
     /// Nothing is tried before.
     pub(super) calm_until: Option<Instant>,
     /// How many batches in a row came to nothing but failures, …
@@ -105,19 +106,34 @@ pub(crate) struct Push {
 struct Reserved {
     queue: Arc<Live>,
     size: u64,
+    released: AtomicBool,
 }
 
-impl Drop for Reserved {
-    fn drop(&mut self) {
+impl Reserved {
+    fn release(&self) {
+        if self.released.swap(true, Relaxed) {
+            return;
+        }
         let reserved = &self.queue.reserved;
         reserved.messages.fetch_sub(1, Relaxed);
         reserved.bytes.fetch_sub(self.size, Relaxed);
     }
 }
 
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
 impl Push {
     pub(super) fn queue(&self) -> &Arc<Live> {
         &self.reserved.queue
+    }
+
+    /// It is committed, and counts as waiting from now on.
+    pub(super) fn committed(&self) {
+        self.reserved.release();
     }
 }
 
@@ -139,6 +155,7 @@ impl Opening {
         let reserved = Reserved {
             queue: Arc::clone(queue),
             size,
+            released: AtomicBool::new(false),
         };
         let messages = queue.waiting.messages.load(Relaxed) + before.0 + 1;
         let bytes = queue.waiting.bytes.load(Relaxed) + before.1 + size;
@@ -157,7 +174,7 @@ impl Opening {
         }
         Ok(Push {
             reserved,
-            sum: content.sum(),
+            sum: content.sum(queue.number),
             content,
             ordered: self.options.is_ordered(),
             make_room: (when_full == WhenFull::DropOldest).then_some((max_messages, max_bytes)),
@@ -251,18 +268,26 @@ impl Live {
             }
         }
         let mut plan = self.plan();
-        let resumed =
-            (plan.paused && !counts.paused) || (plan.halted.is_some() && counts.halted.is_none());
+        let resumed = (plan.paused && !counts.paused)
+            || (plan.halted.is_some() && counts.halted.is_none())
+            || plan.nudges != counts.nudges;
+        plan.nudges = counts.nudges;
         if resumed {
             plan.calm_until = None;
             plan.failures = 0;
             plan.failing_since = None;
         }
+        let halts = plan.halted.is_none() && counts.halted.is_some();
         plan.paused = counts.paused;
         plan.halted.clone_from(&counts.halted);
         plan.news += 1;
+        let calm = plan.calm_until.is_some_and(|until| until > Instant::now());
+        // Whoever waits for a time, or for an operator, is not to be woken by what is pushed.
+        let wake = resumed || halts || !(plan.paused || calm);
         drop(plan);
-        self.changed.notify_all();
+        if wake {
+            self.changed.notify_all();
+        }
         if done.dropped > 0
             && let Some(count) = self.drops.note(done.dropped)
         {
