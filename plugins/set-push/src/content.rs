@@ -118,7 +118,10 @@ impl ContentSettings {
                 None => iss_sub(name),
             },
             SubIdFormat::Account => {
-                let host = self.account_host.as_deref().unwrap_or_else(|| host_of(issuer));
+                let host = self
+                    .account_host
+                    .as_deref()
+                    .unwrap_or_else(|| host_of(issuer));
                 let uri = format!("acct:{}@{host}", percent_encoded(&name));
                 SubjectIdentifier::Account { uri }
             }

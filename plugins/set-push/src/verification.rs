@@ -61,10 +61,12 @@ pub(crate) fn push_once(
     let signer = context.jwt_signer(verify.issuer.as_str());
     let set = signer.sign_with_type("secevent+jwt", &claims)?;
     queue.push(&Message::new(set.as_bytes()).id(&jti).content_type(SET_TYPE))?;
-    tracing::info!("a verification event is on its way to {}", settings.delivery.endpoint);
+    tracing::info!(
+        "a verification event is on its way to {}",
+        settings.delivery.endpoint
+    );
     // After the push: a crash in between sends a second one, and none is forgotten.
-    fs::write(&file, this.to_string())
-        .map_err(|error| Error::from(error).context(file.display()))
+    fs::write(&file, this.to_string()).map_err(|error| Error::from(error).context(file.display()))
 }
 
 fn was_verified(file: &Path, this: &Value) -> bool {

@@ -81,10 +81,15 @@ impl fmt::Display for Refused {
         if host == &ip.to_string() {
             write!(f, "{host} is {is}: nothing was sent")?;
         } else {
-            write!(f, "{host} resolves to {ip}, which is {is}: nothing was sent")?;
+            write!(
+                f,
+                "{host} resolves to {ip}, which is {is}: nothing was sent"
+            )?;
         }
         match class {
-            _ if *loopback_only => f.write_str("; without https only this machine may be the receiver"),
+            _ if *loopback_only => {
+                f.write_str("; without https only this machine may be the receiver")
+            }
             Class::Public | Class::Unusable => Ok(()),
             Class::Loopback | Class::Private => write!(
                 f,
@@ -211,15 +216,28 @@ mod tests {
     fn only_public_addresses_are_permitted_to_strangers() {
         let none = permits(&[]);
         assert!(permitted(&none, "receiver.example.com", "1.1.1.1"));
-        for inside in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]"] {
-            assert!(!permitted(&none, "receiver.example.com", inside), "{inside}");
+        for inside in [
+            "127.0.0.1",
+            "10.0.0.1",
+            "169.254.169.254",
+            "[::1]",
+            "[::ffff:10.0.0.1]",
+        ] {
+            assert!(
+                !permitted(&none, "receiver.example.com", inside),
+                "{inside}"
+            );
         }
     }
 
     #[test]
     fn a_host_that_is_named_may_lie_inside() {
         let named = permits(&["Receiver.Internal.", "[FD00:0::1]"]);
-        for host in ["receiver.internal", "RECEIVER.INTERNAL", "receiver.internal."] {
+        for host in [
+            "receiver.internal",
+            "RECEIVER.INTERNAL",
+            "receiver.internal.",
+        ] {
             assert!(permitted(&named, host, "10.0.0.1"));
             assert!(permitted(&named, host, "127.0.0.1"));
         }

@@ -13,13 +13,15 @@ use std::io::Read as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_LANGUAGE, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use ureq::http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LANGUAGE, CONTENT_TYPE, LOCATION, RETRY_AFTER,
+};
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, RustlsConnector};
 use ureq::{Agent, Proxy, Timeout};
 
-pub(crate) use guard::{Permits, Refused};
 use guard::{GuardedConnector, Later};
+pub(crate) use guard::{Permits, Refused};
 use stamps::Stamps;
 pub(crate) use tls::{TlsError, TlsFiles};
 
@@ -157,7 +159,9 @@ impl Client {
             },
             ureq::Error::Rustls(error) => PostError::Tls(error.to_string()),
             ureq::Error::Io(error) => {
-                let inner = error.get_ref().and_then(|it| it.downcast_ref::<rustls::Error>());
+                let inner = error
+                    .get_ref()
+                    .and_then(|it| it.downcast_ref::<rustls::Error>());
                 match inner {
                     Some(tls) => PostError::Tls(tls.to_string()),
                     None => PostError::Other(ureq::Error::Io(error)),
@@ -188,10 +192,10 @@ impl Route {
         if let Some(files) = &self.tls {
             config = config.tls_config(files.read()?);
         }
-        let connector = ()
-            .chain(ConnectProxyConnector::default())
-            .chain(GuardedConnector::new(self.permits.clone()))
-            .chain(RustlsConnector::default());
+        let connector =
+            ().chain(ConnectProxyConnector::default())
+                .chain(GuardedConnector::new(self.permits.clone()))
+                .chain(RustlsConnector::default());
         Ok(Agent::with_parts(config.build(), connector, Later))
     }
 }

@@ -24,7 +24,11 @@ impl Stamps {
             length: metadata.len(),
             inode: inode(&metadata),
         };
-        Self(files.map(|file| fs::metadata(file).ok().map(stamp)).collect())
+        Self(
+            files
+                .map(|file| fs::metadata(file).ok().map(stamp))
+                .collect(),
+        )
     }
 }
 

@@ -90,8 +90,12 @@ fn client(
     let chain = certificates(chain_file)?;
     let pem = read(key_file)?;
     // What the parser says of a key could show some of it.
-    let no_key =
-        || TlsError::of(key_file, "has no private key in it, in PEM and without a passphrase");
+    let no_key = || {
+        TlsError::of(
+            key_file,
+            "has no private key in it, in PEM and without a passphrase",
+        )
+    };
     let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| no_key())?;
     CertifiedKey::from_der(chain.clone(), key, provider).map_err(|error| {
         let key = key_file.display();

@@ -19,7 +19,9 @@ impl Endpoint {
     pub(super) fn parse(text: &str) -> Result<Self, ConfigError> {
         let wrong = |why| Err(ConfigError::Endpoint(why));
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return wrong("it has spaces or characters beyond ASCII: write a host's name as `xn--…`");
+            return wrong(
+                "it has spaces or characters beyond ASCII: write a host's name as `xn--…`",
+            );
         }
         if text.contains('#') {
             return wrong("it has a fragment, which is never sent");
@@ -86,7 +88,10 @@ impl Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = self.0.scheme_str().unwrap_or_default();
-        let authority = self.0.authority().map_or("", |authority| authority.as_str());
+        let authority = self
+            .0
+            .authority()
+            .map_or("", |authority| authority.as_str());
         write!(f, "{scheme}://{authority}{}", self.0.path())?;
         match self.0.query() {
             Some(_) => f.write_str("?…"),

@@ -23,7 +23,9 @@ pub(super) fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D:
         Written::Array(items) => items,
     };
     if items.iter().any(String::is_empty) {
-        return Err(serde::de::Error::custom("there is an empty text in the array"));
+        return Err(serde::de::Error::custom(
+            "there is an empty text in the array",
+        ));
     }
     Ok(items)
 }

@@ -247,7 +247,10 @@ impl fmt::Display for ConfigError {
                 write!(f, "`{there}` is of use with `{missing}` alone: set both")
             }
             Self::Time(key) => {
-                write!(f, "`{key}` is zero or more than 600000, which is ten minutes")
+                write!(
+                    f,
+                    "`{key}` is zero or more than 600000, which is ten minutes"
+                )
             }
             Self::Success(status) => write!(
                 f,

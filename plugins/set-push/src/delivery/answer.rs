@@ -56,9 +56,9 @@ const fn meaning(status: u16) -> Meaning {
              to `success`",
         ),
         // Section 2.1 of RFC 8935 has no redirects, and one could lead anywhere.
-        300..=399 => {
-            Meaning::Mend("and redirects are not followed: set `endpoint` to the receiver's own URL")
-        }
+        300..=399 => Meaning::Mend(
+            "and redirects are not followed: set `endpoint` to the receiver's own URL",
+        ),
         400 => Meaning::Refused,
         401 => Meaning::Mend("it does not accept what `authorization_file` has, or wants one"),
         403 => Meaning::Mend("it knows this transmitter, and does not let it push there"),
@@ -228,7 +228,11 @@ mod tests {
             status: 204,
             ..Answer::default()
         };
-        assert!(Verdict::of(&answer, &[200, 204], None).outcome.is_delivered());
+        assert!(
+            Verdict::of(&answer, &[200, 204], None)
+                .outcome
+                .is_delivered()
+        );
         assert!(Verdict::of(&answer, &[200], None).outcome.is_retry());
     }
 
@@ -244,7 +248,8 @@ mod tests {
             "invalid_state",
             "of_my_own",
         ] {
-            let body = serde_json::json!({ "err": err, "description": "what is wrong" }).to_string();
+            let body =
+                serde_json::json!({ "err": err, "description": "what is wrong" }).to_string();
             let verdict = judged(400, &body);
             assert!(verdict.outcome.is_dead(), "{err}");
             let reason = verdict.outcome.reason().unwrap();
@@ -272,8 +277,18 @@ mod tests {
 
     #[test]
     fn a_400_that_is_no_refusal_of_the_set_is_tried_again() {
-        let cut = format!(r#"{{"err":"invalid_key","description":"{}"#, "x".repeat(100));
-        for body in ["", "<html>Bad Request</html>", "{}", r#"{"err":""}"#, r#"{"err":7}"#, &cut] {
+        let cut = format!(
+            r#"{{"err":"invalid_key","description":"{}"#,
+            "x".repeat(100)
+        );
+        for body in [
+            "",
+            "<html>Bad Request</html>",
+            "{}",
+            r#"{"err":""}"#,
+            r#"{"err":7}"#,
+            &cut,
+        ] {
             let verdict = judged(400, body);
             assert!(verdict.outcome.is_retry(), "{body}");
             assert!(verdict.mend.is_some());
@@ -282,7 +297,10 @@ mod tests {
 
     #[test]
     fn what_will_be_mended_is_tried_again_and_said() {
-        for status in [301, 302, 303, 304, 307, 308, 401, 403, 404, 405, 406, 407, 409, 410, 415, 421, 422, 451] {
+        for status in [
+            301, 302, 303, 304, 307, 308, 401, 403, 404, 405, 406, 407, 409, 410, 415, 421, 422,
+            451,
+        ] {
             let verdict = judged(status, "");
             assert!(verdict.outcome.is_retry(), "{status}");
             assert!(verdict.mend.is_some_and(|mend| mend.kind == status));
@@ -307,7 +325,10 @@ mod tests {
             ..Answer::default()
         };
         let mend = Verdict::of(&answer, &[], None).mend.unwrap().text;
-        assert!(mend.contains("it points to https://login.example.com/)"), "{mend}");
+        assert!(
+            mend.contains("it points to https://login.example.com/)"),
+            "{mend}"
+        );
     }
 
     #[test]
@@ -334,12 +355,16 @@ mod tests {
 
     #[test]
     fn what_a_stranger_says_is_cleaned_and_bounded() {
-        assert_eq!(clean("a\u{1b}[2J\u{202e}b\nc\0", 100), "a\u{fffd}[2J\u{fffd}b c\u{fffd}");
+        assert_eq!(
+            clean("a\u{1b}[2J\u{202e}b\nc\0", 100),
+            "a\u{fffd}[2J\u{fffd}b c\u{fffd}"
+        );
         assert_eq!(clean(&"é".repeat(100), 11).len(), 10);
         let sent = HeaderValue::from_static("Bearer s3cr3t-token");
         let answer = Answer {
             status: 400,
-            body: r#"{"err":"authentication_failed","description":"no: Bearer s3cr3t-token"}"#.into(),
+            body: r#"{"err":"authentication_failed","description":"no: Bearer s3cr3t-token"}"#
+                .into(),
             ..Answer::default()
         };
         let outcome = Verdict::of(&answer, &[], Some(&sent)).outcome;

@@ -33,7 +33,9 @@ impl Authorization {
         };
         let mut text = Vec::new();
         let file = File::open(&self.file).map_err(error)?;
-        file.take(LONGEST + 1).read_to_end(&mut text).map_err(error)?;
+        file.take(LONGEST + 1)
+            .read_to_end(&mut text)
+            .map_err(error)?;
         let trimmed = text.trim_ascii();
         let visible = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
         let fits = !trimmed.is_empty() && text.len() as u64 <= LONGEST;

@@ -114,6 +114,8 @@ fn to_mend(kind: u16, error: &dyn std::error::Error) -> Verdict {
 impl Sink for Receiver {
     fn deliver(&self, batch: &Batch<'_>) -> Outcomes {
         let messages = batch.iter();
-        messages.map(|message| self.push(message.payload())).collect()
+        messages
+            .map(|message| self.push(message.payload()))
+            .collect()
     }
 }

@@ -43,7 +43,9 @@ impl Reports {
         drop(last);
         let (endpoint, text) = (&self.endpoint, &mend.text);
         if before > 1 {
-            tracing::warn!("{endpoint} does not receive SETs: {text} ({before} times since this was last said)");
+            tracing::warn!(
+                "{endpoint} does not receive SETs: {text} ({before} times since this was last said)"
+            );
         } else {
             tracing::warn!("{endpoint} does not receive SETs: {text}");
         }
