@@ -9,7 +9,10 @@ use crate::yard::{Yard, courier, dispatch, eventually, queue};
 /// Runs the command on the yard's store.
 fn call(yard: &Yard, arguments: &[&str]) -> Finished {
     let mut command = std::process::Command::new(host_binary());
-    command.arg("queue").args(arguments).current_dir(yard.path());
+    command
+        .arg("queue")
+        .args(arguments)
+        .current_dir(yard.path());
     start(&mut command).finish()
 }
 
@@ -37,17 +40,26 @@ fn dead_letters_are_shown_and_retried_on_a_running_host() {
     assert_eq!(listed["host"], std::process::id());
     let state = &listed["queues"][0];
     assert_eq!(state["name"], "courier");
-    assert_eq!((&state["dead"], &state["waiting"], &state["died"]), (&3.into(), &0.into(), &3.into()));
+    assert_eq!(
+        (&state["dead"], &state["waiting"], &state["died"]),
+        (&3.into(), &0.into(), &3.into())
+    );
 
     let dead = json(&yard, &["show", "courier", "--dead", "--payload"]);
     let second = &dead[1];
     assert_eq!(second["state"], "dead");
     assert_eq!(second["payload"], "e2/0");
     assert_eq!(second["reason"], "as the script says");
-    assert_eq!((&second["status"], &second["answer"]), (&410.into(), &"gone".into()));
+    assert_eq!(
+        (&second["status"], &second["answer"]),
+        (&410.into(), &"gone".into())
+    );
     assert_eq!(second["headers"]["subject"], "alice");
     let text = call(&yard, &["show", "courier", "2"]).stdout;
-    assert!(text.contains("payload e2/0") && text.contains("answer  gone"), "{text}");
+    assert!(
+        text.contains("payload e2/0") && text.contains("answer  gone"),
+        "{text}"
+    );
 
     yard.script("");
     assert_eq!(json(&yard, &["retry", "courier", "2"])["retried"], 1);
@@ -88,9 +100,16 @@ fn messages_are_dropped_only_where_it_is_agreed_to() {
     let host = pushed(&yard, "pause_after_ms = 0", &["e1", "e2", "e3"]);
     let asked = call(&yard, &["purge", "courier", "--waiting"]);
     assert_eq!(asked.code(), Some(2));
-    assert!(asked.stderr.contains("3 messages that wait"), "{}", asked.stderr);
+    assert!(
+        asked.stderr.contains("3 messages that wait"),
+        "{}",
+        asked.stderr
+    );
     assert_eq!(call(&yard, &["purge", "courier"]).code(), Some(2));
-    assert_eq!(json(&yard, &["purge", "courier", "2", "--yes"])["purged"], 1);
+    assert_eq!(
+        json(&yard, &["purge", "courier", "2", "--yes"])["purged"],
+        1
+    );
     eventually(|| queue(&host, "courier").waiting == 2);
     yard.script("");
     let mut rest = yard.wait_for(2);
@@ -108,7 +127,12 @@ fn all_of_it_works_without_a_host_and_a_removed_listeners_backlog_is_shown() {
     drop(host);
     // Another listener takes the place of that one.
     let host = yard.try_host(&courier("other", "")).unwrap();
-    let names: Vec<_> = host.delivery().queues.into_iter().map(|queue| queue.name).collect();
+    let names: Vec<_> = host
+        .delivery()
+        .queues
+        .into_iter()
+        .map(|queue| queue.name)
+        .collect();
     assert_eq!(names, ["other"]);
     host.shutdown();
     drop(host);
@@ -117,7 +141,10 @@ fn all_of_it_works_without_a_host_and_a_removed_listeners_backlog_is_shown() {
     assert_eq!(listed["queues"].as_array().unwrap().len(), 2);
     assert_eq!(listed["queues"][0]["dead"], 2);
     let text = call(&yard, &["list"]).stdout;
-    assert!(text.contains("no host is running") && text.contains("courier"), "{text}");
+    assert!(
+        text.contains("no host is running") && text.contains("courier"),
+        "{text}"
+    );
     json(&yard, &["pause", "courier"]);
     assert_eq!(json(&yard, &["retry", "courier"])["retried"], 2);
     yard.script("");
@@ -135,9 +162,16 @@ fn payloads_are_masked_where_the_configuration_says_so() {
     yard.script("fail");
     let host = pushed(&yard, "", &["e1"]);
     host.shutdown();
-    std::fs::write(yard.path().join("op.toml"), "[delivery]\nmask = [\"sub\"]\n").unwrap();
+    std::fs::write(
+        yard.path().join("op.toml"),
+        "[delivery]\nmask = [\"sub\"]\n",
+    )
+    .unwrap();
     // This payload is no JSON: what is in it cannot be told.
-    let shown = json(&yard, &["show", "courier", "--payload", "--config", "op.toml"]);
+    let shown = json(
+        &yard,
+        &["show", "courier", "--payload", "--config", "op.toml"],
+    );
     assert_eq!(shown[0]["payload"], "(hidden)");
 }
 
@@ -146,10 +180,20 @@ fn what_is_not_there_is_said_with_what_is() {
     let yard = Yard::new();
     let missing = call(&yard, &["list"]);
     assert_eq!(missing.code(), Some(2));
-    assert!(missing.stderr.contains("no listener has opened a queue yet"), "{}", missing.stderr);
+    assert!(
+        missing
+            .stderr
+            .contains("no listener has opened a queue yet"),
+        "{}",
+        missing.stderr
+    );
     yard.host("").shutdown();
     let unknown = call(&yard, &["show", "corier"]);
     assert_eq!(unknown.code(), Some(2));
-    assert!(unknown.stderr.contains("there are: courier"), "{}", unknown.stderr);
+    assert!(
+        unknown.stderr.contains("there are: courier"),
+        "{}",
+        unknown.stderr
+    );
     assert_eq!(call(&yard, &["show", "courier", "77"]).code(), Some(2));
 }

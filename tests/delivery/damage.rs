@@ -62,14 +62,22 @@ fn a_store_cut_short_anywhere_is_set_aside_and_what_was_whole_is_delivered() {
         let length = fs::metadata(&store).unwrap().len();
         let cut = [0, 1, 100, 4096, length - 1][..].get(turn).copied();
         let cut = cut.unwrap_or_else(|| numbers.next(length));
-        OpenOptions::new().write(true).open(&store).unwrap().set_len(cut).unwrap();
+        OpenOptions::new()
+            .write(true)
+            .open(&store)
+            .unwrap()
+            .set_len(cut)
+            .unwrap();
         let before = fs::read(&store).unwrap();
         let delivered = delivered_from(&yard);
         let old = delivered.iter().filter(|it| *it != "new/0").count();
         saved += old;
         for payload in &delivered {
             let id = payload.trim_end_matches("/0");
-            assert!(id == "new" || ids.contains(&id.to_owned()), "{payload} was never pushed");
+            assert!(
+                id == "new" || ids.contains(&id.to_owned()),
+                "{payload} was never pushed"
+            );
         }
         let aside = set_aside(&yard);
         if cut > 0 {
@@ -95,7 +103,8 @@ fn a_store_with_bytes_overwritten_never_delivers_what_was_not_pushed() {
         let mut file = OpenOptions::new().write(true).open(&store).unwrap();
         for _ in 0..1 + numbers.next(20) {
             // Not the part that says that it is a database of this host's at all.
-            file.seek(SeekFrom::Start(100 + numbers.next(length - 100))).unwrap();
+            file.seek(SeekFrom::Start(100 + numbers.next(length - 100)))
+                .unwrap();
             let bytes: Vec<u8> = (0..16).map(|_| numbers.next(256) as u8).collect();
             file.write_all(&bytes).unwrap();
         }
@@ -136,17 +145,34 @@ fn a_log_cut_short_loses_what_was_cut_off_and_no_more() {
         let log = yard.store().with_extension("db-wal");
         let length = fs::metadata(&log).unwrap().len();
         let cut = numbers.next(length);
-        OpenOptions::new().write(true).open(&log).unwrap().set_len(cut).unwrap();
+        OpenOptions::new()
+            .write(true)
+            .open(&log)
+            .unwrap()
+            .set_len(cut)
+            .unwrap();
         let mut delivered = delivered_from(&yard);
         delivered.retain(|payload| payload != "new/0");
         delivered.sort_by_key(|payload| payload.len());
         let places: Vec<usize> = delivered
             .iter()
-            .map(|payload| payload.trim_end_matches("/0").rsplit('-').next().unwrap().parse().unwrap())
+            .map(|payload| {
+                payload
+                    .trim_end_matches("/0")
+                    .rsplit('-')
+                    .next()
+                    .unwrap()
+                    .parse()
+                    .unwrap()
+            })
             .collect();
         let mut sorted = places.clone();
         sorted.sort_unstable();
-        assert_eq!(sorted, (0..places.len()).collect::<Vec<_>>(), "from the first on, with no gap");
+        assert_eq!(
+            sorted,
+            (0..places.len()).collect::<Vec<_>>(),
+            "from the first on, with no gap"
+        );
         assert!(places.len() <= said.well.len() + 1);
     }
 }
@@ -183,12 +209,25 @@ fn faults() -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("delivery/faults.c");
     let new = work_dir().join(format!("faults-{}.so", std::process::id()));
     let built = Command::new("cc")
-        .args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-shared", "-fPIC", "-o"])
+        .args([
+            "-std=gnu11",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-O2",
+            "-shared",
+            "-fPIC",
+            "-o",
+        ])
         .args([&new, &source])
         .args(["-ldl"])
         .output()
         .unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    assert!(
+        built.status.success(),
+        "{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
     fs::rename(new, &library).unwrap();
     library
 }
@@ -216,7 +255,14 @@ fn with_a_disk_that_is_full_or_fails_a_push_is_refused_and_nothing_that_was_answ
                 ("FAULT_ERROR", error.to_owned()),
                 ("FAULT_EACH", each.to_string()),
                 ("FAULT_COUNT", fails.to_string()),
-                ("FAULT_AFTER", yard.path().join("faults-begin").to_str().unwrap().to_owned()),
+                (
+                    "FAULT_AFTER",
+                    yard.path()
+                        .join("faults-begin")
+                        .to_str()
+                        .unwrap()
+                        .to_owned(),
+                ),
             ],
         };
         let driver = drive.start();
@@ -231,7 +277,10 @@ fn with_a_disk_that_is_full_or_fails_a_push_is_refused_and_nothing_that_was_answ
         host.shutdown();
         let delivered: std::collections::HashSet<_> = yard.payloads().into_iter().collect();
         for id in &said.well {
-            assert!(delivered.contains(&format!("{id}/0")), "{error} {turn}: {id} is lost");
+            assert!(
+                delivered.contains(&format!("{id}/0")),
+                "{error} {turn}: {id} is lost"
+            );
         }
     }
 }
@@ -242,7 +291,10 @@ fn on_a_file_system_without_room_pushes_fail_and_go_on_when_there_is_some() {
     // A limit on the size of files does what a full disk does, and needs no rights.
     let yard = Yard::new();
     yard.script("fail");
-    let config = courier("courier", "size = 4000\nattempts = 1000000\npause_after_ms = 0");
+    let config = courier(
+        "courier",
+        "size = 4000\nattempts = 1000000\npause_after_ms = 0",
+    );
     let drive = Drive {
         dir: yard.path(),
         config: &config,
@@ -261,12 +313,17 @@ fn on_a_file_system_without_room_pushes_fail_and_go_on_when_there_is_some() {
     rustix::process::prlimit(process, rustix::process::Resource::Fsize, limit).unwrap();
     let said = driver.end();
     assert!(said.ended);
-    assert!(!said.failed.is_empty() && !said.well.is_empty(), "{}", said.well.len());
+    assert!(
+        !said.failed.is_empty() && !said.well.is_empty(),
+        "{}",
+        said.well.len()
+    );
     yard.script("");
     let host = yard.host("attempts = 1000000");
     eventually(|| queue(&host, "courier").waiting == 0);
     assert_eq!(host.dispatch(&event_of("new", "c")).failures, 0);
-    let delivered: std::collections::HashSet<_> = yard.wait_for(said.well.len() + 1).into_iter().collect();
+    let delivered: std::collections::HashSet<_> =
+        yard.wait_for(said.well.len() + 1).into_iter().collect();
     for id in &said.well {
         assert!(delivered.contains(&format!("{id}/0")), "{id} is lost");
     }

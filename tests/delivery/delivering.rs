@@ -95,7 +95,13 @@ fn a_failing_message_holds_back_its_key_and_no_other() {
         yard.script("hang");
         let settings = format!("order = \"{order}\"\nattempts = 1000000");
         let host = yard.host(&settings);
-        for (id, client) in [("a1", "a"), ("b1", "b"), ("a2", "a"), ("b2", "b"), ("a3", "a")] {
+        for (id, client) in [
+            ("a1", "a"),
+            ("b1", "b"),
+            ("a2", "a"),
+            ("b2", "b"),
+            ("a3", "a"),
+        ] {
             assert_eq!(host.dispatch(&event_of(id, client)).failures, 0);
         }
         // All but the second message, which is b's first, fail.
@@ -241,7 +247,8 @@ fn the_operators_settings_take_the_place_of_the_listeners() {
     let yard = Yard::new();
     yard.script("fail");
     let config = courier("courier", "attempts = 1000000\nbatch_messages = 2");
-    let config = config + "[listener.queue]\nattempts = 1\nbatch_messages = 50\npause_after_ms = 0\n";
+    let config =
+        config + "[listener.queue]\nattempts = 1\nbatch_messages = 50\npause_after_ms = 0\n";
     let host = yard.try_host(&config).unwrap();
     dispatch(&host, "e1");
     eventually(|| queue(&host, "courier").dead == 1);

@@ -58,18 +58,28 @@ impl Drive<'_> {
         let ignore = self.env.iter().find(|(name, _)| *name == IGNORE);
         let mut command = if let Some((_, signal)) = ignore {
             let mut command = Command::new("env");
-            command.arg(format!("--ignore-signal={signal}")).arg(program);
+            command
+                .arg(format!("--ignore-signal={signal}"))
+                .arg(program);
             command
         } else {
             Command::new(program)
         };
         command
-            .args(["driver::drive", "--exact", "--nocapture", "--test-threads=1"])
+            .args([
+                "driver::drive",
+                "--exact",
+                "--nocapture",
+                "--test-threads=1",
+            ])
             .env(DRIVE, self.dir)
             .env("OP_LISTENER_TEST_CONFIG", self.config)
             .env("OP_LISTENER_TEST_RUN", self.run)
             .env("OP_LISTENER_TEST_THREADS", self.threads.to_string())
-            .env("OP_LISTENER_TEST_EVENTS", self.events.unwrap_or(0).to_string())
+            .env(
+                "OP_LISTENER_TEST_EVENTS",
+                self.events.unwrap_or(0).to_string(),
+            )
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
@@ -187,7 +197,10 @@ fn drive() {
         }
         // Until standard input ends.
         let mut rest = String::new();
-        while std::io::stdin().read_line(&mut rest).is_ok_and(|read| read > 0) {}
+        while std::io::stdin()
+            .read_line(&mut rest)
+            .is_ok_and(|read| read > 0)
+        {}
         if events == 0 {
             stop.store(true, Ordering::Relaxed);
         }

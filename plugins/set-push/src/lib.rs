@@ -54,11 +54,8 @@ impl Lifecycle for SetPush {
             .map(Authorization::open)
             .transpose()
             .map_err(Error::config)?;
-        if let Some(exposed) = authorization.as_ref().filter(|it| it.is_exposed()) {
-            tracing::warn!(
-                "{} can be read by every user of this machine: make it the host's own (chmod 600)",
-                exposed.file().display()
-            );
+        if let Some(authorization) = &authorization {
+            authorization.warn_if_exposed();
         }
         let receiver = Receiver::new(&settings.delivery, authorization).map_err(at_init)?;
         let queue = context.queue(settings.order.options(), receiver)?;

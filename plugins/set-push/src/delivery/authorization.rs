@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::{fmt, io};
 
 use ureq::http::HeaderValue;
@@ -49,25 +50,34 @@ impl Authorization {
         Ok(value)
     }
 
-    /// The file.
-    pub(crate) fn file(&self) -> &Path {
-        &self.file
-    }
+    /// Says so if others than its owner and group can read it; once for a file, though one entry of the
+    /// configuration makes several instances.
+    pub(crate) fn warn_if_exposed(&self) {
+        static SAID: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-    /// Whether others than its owner can read it.
-    #[cfg(unix)]
-    pub(crate) fn is_exposed(&self) -> bool {
-        use std::os::unix::fs::PermissionsExt as _;
-
-        let metadata = std::fs::metadata(&self.file);
-        metadata.is_ok_and(|metadata| metadata.permissions().mode() & 0o007 != 0)
+        let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_exposed(&self.file) && !said.contains(&self.file) {
+            tracing::warn!(
+                "{} can be read by every user of this machine: make it the host's own (chmod 600)",
+                self.file.display()
+            );
+            said.push(self.file.clone());
+        }
     }
+}
 
-    /// Elsewhere it is not looked at.
-    #[cfg(not(unix))]
-    pub(crate) fn is_exposed(&self) -> bool {
-        false
-    }
+#[cfg(unix)]
+fn is_exposed(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let metadata = std::fs::metadata(file);
+    metadata.is_ok_and(|metadata| metadata.permissions().mode() & 0o007 != 0)
+}
+
+/// Elsewhere it is not looked at.
+#[cfg(not(unix))]
+fn is_exposed(_: &Path) -> bool {
+    false
 }
 
 /// Takes a credential out of a text that the receiver may have put it into.
