@@ -62,8 +62,10 @@ fn every_kind_of_event_arrives_as_a_set_that_jose_verifies() {
         assert_eq!(stage.queue()["delivered"], 3);
         let ended = host.finish();
         assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("t0ken"), "{}", ended.stderr);
+        let mut said = ended.stderr.lines();
         assert!(
-            !ended.stderr.contains("t0ken") && !ended.stderr.contains(" WARN "),
+            !said.any(|line| line.contains(" op_listener_set_push - ")),
             "{}",
             ended.stderr
         );

@@ -133,14 +133,14 @@ impl SetPush {
         };
         let jti = pusher.content.jti(facts, &pusher.name);
         let signed = pusher.content.sign(facts, event, context, &jti);
-        let pushed = signed.and_then(|set| {
+        let done = signed.and_then(|set| {
             let mut message = Message::new(set.as_bytes()).id(&jti).content_type(SET_TYPE);
             if let Some(key) = pusher.order.key(facts) {
                 message = message.key(key);
             }
             pusher.queue.push(&message)
         });
-        pushed.map_err(|error| error.context(format_args!("event {}", facts.id)))
+        done.map_err(|error| error.context(format_args!("event {}", facts.id)))
     }
 }
 

@@ -71,13 +71,13 @@ fn of_v6(address: Ipv6Addr) -> Class {
         | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
         // 6to4 (RFC 3056 section 2).
         | [0x2002, high, low, ..] => of_v4(embedded(high, low)),
-        // NAT64 of a network's own (RFC 8215): where it leads is that network's secret.
-        [0x64, 0xff9b, 1, ..] => Class::Private,
-        // The metadata services of AWS and Google Cloud, which lie in unique local addresses.
-        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] => Class::LinkLocal,
-        [0xfe80..=0xfebf, ..] => Class::LinkLocal,
-        // Unique local, and site-local, which was before.
-        [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] => Class::Private,
+        // The metadata services of AWS and Google Cloud lie among the unique local addresses.
+        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
+        | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254]
+        | [0xfe80..=0xfebf, ..] => Class::LinkLocal,
+        // NAT64 of a network's own (RFC 8215), which leads who knows where; unique local addresses,
+        // and site-local ones, which were before.
+        [0x64, 0xff9b, 1, ..] | [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] => Class::Private,
         // Teredo and the other protocol assignments, ORCHIDs, benchmarks, documentation.
         [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => Class::Unusable,
         // All that is assigned as global unicast so far (RFC 4291 section 2.4 and IANA's registry).

@@ -13,6 +13,7 @@ use std::io::Read as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use rustls::AlertDescription;
 use ureq::http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_LANGUAGE, CONTENT_TYPE, LOCATION, RETRY_AFTER,
 };
@@ -78,8 +79,8 @@ pub(crate) struct Answer {
 pub(crate) enum PostError {
     /// The receiver has an address that it may not have.
     Refused(Refused),
-    /// The TLS handshake came to nothing.
-    Tls(String),
+    /// One side does not trust the other, or they have no way to speak in common.
+    Distrust(rustls::Error),
     /// It took too long: what took its time, and the limit.
     Slow(Timeout, Duration),
     /// Anything else: the name is not known, nobody listens, the connection broke.
@@ -157,13 +158,11 @@ impl Client {
                 Ok(refused) => PostError::Refused(*refused),
                 Err(inner) => PostError::Other(ureq::Error::Other(inner)),
             },
-            ureq::Error::Rustls(error) => PostError::Tls(error.to_string()),
+            ureq::Error::Rustls(error) if is_distrust(&error) => PostError::Distrust(error),
             ureq::Error::Io(error) => {
-                let inner = error
-                    .get_ref()
-                    .and_then(|it| it.downcast_ref::<rustls::Error>());
-                match inner {
-                    Some(tls) => PostError::Tls(tls.to_string()),
+                let inner = error.get_ref().and_then(|it| it.downcast_ref());
+                match inner.filter(|inner| is_distrust(inner)) {
+                    Some(tls) => PostError::Distrust(tls.clone()),
                     None => PostError::Other(ureq::Error::Io(error)),
                 }
             }
@@ -200,6 +199,34 @@ impl Route {
     }
 }
 
+/// Whether it is the certificates or the settings of one side, and not the connection.
+fn is_distrust(error: &rustls::Error) -> bool {
+    use AlertDescription::{
+        AccessDenied, BadCertificate, CertificateExpired, CertificateRequired, CertificateRevoked,
+        CertificateUnknown, HandshakeFailure, InsufficientSecurity, ProtocolVersion, UnknownCA,
+        UnrecognisedName, UnsupportedCertificate,
+    };
+    match error {
+        rustls::Error::InvalidCertificate(_) | rustls::Error::PeerIncompatible(_) => true,
+        rustls::Error::AlertReceived(alert) => matches!(
+            alert,
+            AccessDenied
+                | BadCertificate
+                | CertificateExpired
+                | CertificateRequired
+                | CertificateRevoked
+                | CertificateUnknown
+                | HandshakeFailure
+                | InsufficientSecurity
+                | ProtocolVersion
+                | UnknownCA
+                | UnrecognisedName
+                | UnsupportedCertificate
+        ),
+        _ => false,
+    }
+}
+
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let value = headers.get(name)?;
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -209,7 +236,13 @@ impl fmt::Display for PostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refused) => refused.fmt(f),
-            Self::Tls(why) => write!(f, "the TLS handshake failed: {why}"),
+            Self::Distrust(error @ rustls::Error::AlertReceived(_)) => {
+                write!(
+                    f,
+                    "the receiver refuses the TLS connection ({error}): look at `client_certificate`"
+                )
+            }
+            Self::Distrust(error) => write!(f, "the receiver is not trusted: {error}"),
             Self::Slow(Timeout::Connect | Timeout::Resolve, limit) => {
                 write!(f, "no connection within {limit:?}")
             }
@@ -224,8 +257,10 @@ impl fmt::Display for PostError {
 impl std::error::Error for PostError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            Self::Refused(refused) => Some(refused),
+            Self::Distrust(error) => Some(error),
             Self::Other(error) => Some(error),
-            _ => None,
+            Self::Slow(..) => None,
         }
     }
 }

@@ -5,11 +5,10 @@
 //! yet. None of it may cost an event: it is tried again, and where somebody has to mend something, it
 //! is said what.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use op_listener_api::Outcome;
 use serde::Deserialize;
-use std::time::Duration;
 use ureq::http::HeaderValue;
 
 use super::authorization::without_credentials;
@@ -69,7 +68,7 @@ const fn meaning(status: u16) -> Meaning {
         408 | 425 | 429 => Meaning::Later,
         // The next SET may be shorter, so it does not hold back the others.
         413 => Meaning::TooLarge,
-        401..=499 => Meaning::Mend("which RFC 8935 does not know: is that a receiver of SETs?"),
+        402..=499 => Meaning::Mend("which RFC 8935 does not know: is that a receiver of SETs?"),
         _ => Meaning::Later,
     }
 }
@@ -350,7 +349,7 @@ mod tests {
             ..Answer::default()
         };
         let outcome = Verdict::of(&answer, &[], None).outcome;
-        assert_eq!(outcome.retry_after(), Some(Duration::from_secs(120)));
+        assert_eq!(outcome.retry_after(), Some(Duration::from_mins(2)));
     }
 
     #[test]

@@ -61,10 +61,10 @@ impl Receiver {
 
     fn push(&self, set: &[u8]) -> Outcome {
         if let Err(error) = self.client.refresh() {
-            self.reports.keeps(&error);
+            tracing::warn!("{error}; what was read before stays in use");
         }
-        let verdict = match self.value() {
-            Ok(value) => self.attempt(set, value),
+        let verdict = match self.credential() {
+            Ok(credential) => self.attempt(set, credential),
             Err(error) => to_mend(kind::AUTHORIZATION, &error),
         };
         match &verdict.mend {
@@ -75,26 +75,25 @@ impl Receiver {
         verdict.outcome
     }
 
-    fn value(&self) -> Result<Option<HeaderValue>, AuthorizationError> {
+    fn credential(&self) -> Result<Option<HeaderValue>, AuthorizationError> {
         let authorization = self.authorization.as_ref();
         authorization.map(Authorization::value).transpose()
     }
 
-    fn attempt(&self, set: &[u8], value: Option<HeaderValue>) -> Verdict {
-        let mut sent = value;
-        let mut answer = self.client.post(set, sent.as_ref());
+    fn attempt(&self, set: &[u8], mut credential: Option<HeaderValue>) -> Verdict {
+        let mut answer = self.client.post(set, credential.as_ref());
         if let Ok(Answer { status: 401, .. }) = answer
-            && let Ok(Some(now)) = self.value()
-            && Some(&now) != sent.as_ref()
+            && let Ok(Some(now)) = self.credential()
+            && Some(&now) != credential.as_ref()
         {
             // It was renewed while the old one was on its way.
             answer = self.client.post(set, Some(&now));
-            sent = Some(now);
+            credential = Some(now);
         }
         match answer {
-            Ok(answer) => Verdict::of(&answer, &self.receipts, sent.as_ref()),
+            Ok(answer) => Verdict::of(&answer, &self.receipts, credential.as_ref()),
             Err(error @ PostError::Refused(_)) => to_mend(kind::ADDRESS, &error),
-            Err(error @ PostError::Tls(_)) => to_mend(kind::TLS, &error),
+            Err(error @ PostError::Distrust(_)) => to_mend(kind::TLS, &error),
             Err(error) => Verdict {
                 outcome: Outcome::retry(error),
                 mend: None,
