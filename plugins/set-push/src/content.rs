@@ -30,16 +30,20 @@ pub(crate) struct Facts<'f, 'e> {
 }
 
 impl Facts<'_, '_> {
-    fn claim(&self, name: &str) -> Result<Option<Value>, Error> {
-        match self.claims {
-            Some(claims) => claims.get(name),
-            None => Ok(None),
-        }
+    fn claim(&self, name: &str) -> Option<Value> {
+        value(self.claims?, name)
     }
 
     fn text_claim(&self, name: &str) -> Option<String> {
         Some(self.claims?.string(name)?.into_owned())
     }
+}
+
+/// A member's value. One with a number that no double can hold becomes its JSON text: an odd claim is
+/// no reason to lose an event.
+fn value(object: &JsonObject<'_>, name: &str) -> Option<Value> {
+    let raw = object.raw(name)?.get();
+    Some(serde_json::from_str(raw).unwrap_or_else(|_| raw.into()))
 }
 
 impl ContentSettings {
@@ -80,27 +84,27 @@ impl ContentSettings {
             set = set.event_type(uri);
         }
         if !(self.claims.is_empty() && self.mask.is_empty()) {
-            set = set.payload("claims", self.claims(facts)?);
+            set = set.payload("claims", self.claims(facts));
         }
         for name in &self.members {
-            if let Some(value) = facts.more.get::<Value>(name)? {
+            if let Some(value) = value(facts.more, name) {
                 set = set.payload(name, value);
             }
         }
         set.sign()
     }
 
-    fn claims(&self, facts: &Facts<'_, '_>) -> Result<Map<String, Value>, Error> {
+    fn claims(&self, facts: &Facts<'_, '_>) -> Map<String, Value> {
         let mut claims = Map::new();
         for name in &self.claims {
-            if let Some(value) = facts.claim(name)? {
+            if let Some(value) = facts.claim(name) {
                 claims.insert(name.clone(), value);
             }
         }
         let has = |name: &&String| facts.claims.is_some_and(|claims| claims.contains(name));
         let masked = self.mask.iter().filter(has);
         claims.extend(masked.map(|name| (name.clone(), MASK.into())));
-        Ok(claims)
+        claims
     }
 
     fn subject(&self, facts: &Facts<'_, '_>, issuer: &str) -> Result<SubjectIdentifier, Error> {

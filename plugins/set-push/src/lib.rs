@@ -121,6 +121,12 @@ impl Order {
     }
 }
 
+/// What a queue is to know a message by. The store keeps it beside each message, so that it has a bound;
+/// names that begin alike for so long are in one order, which does no harm.
+fn short(name: &str) -> &str {
+    &name[..name.floor_char_boundary(1024)]
+}
+
 impl SetPush {
     fn push(
         &self,
@@ -134,9 +140,11 @@ impl SetPush {
         let jti = pusher.content.jti(facts, &pusher.name);
         let signed = pusher.content.sign(facts, event, context, &jti);
         let done = signed.and_then(|set| {
-            let mut message = Message::new(set.as_bytes()).id(&jti).content_type(SET_TYPE);
+            let mut message = Message::new(set.as_bytes())
+                .id(short(&jti))
+                .content_type(SET_TYPE);
             if let Some(key) = pusher.order.key(facts) {
-                message = message.key(key);
+                message = message.key(short(key));
             }
             pusher.queue.push(&message)
         });

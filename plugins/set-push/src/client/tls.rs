@@ -2,7 +2,7 @@
 //! client library takes on trust, or would end in a panic over, is tried here first.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::{fmt, fs, io};
 
 use rustls::RootCertStore;
@@ -31,11 +31,10 @@ impl TlsFiles {
     /// Reads them.
     pub(super) fn read(&self) -> Result<TlsConfig, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let authorities = match &self.authorities {
-            Some(file) => certificates(file)?,
-            None => rustls_native_certs::load_native_certs().certs,
+        let roots = match &self.authorities {
+            Some(file) => authorities(file)?,
+            None => of_the_system()?,
         };
-        let roots = self.roots(authorities)?;
         let client = match &self.client {
             Some((chain, key)) => Some(client(chain, key, &provider)?),
             None => None,
@@ -46,28 +45,40 @@ impl TlsFiles {
             .unversioned_rustls_crypto_provider(provider)
             .build())
     }
+}
 
-    /// Of one's own file each has to be an authority; the system may have some of its own kind.
-    fn roots(&self, authorities: Vec<CertificateDer<'static>>) -> Result<RootCerts, TlsError> {
-        let mut store = RootCertStore::empty();
-        let mut taken = Vec::new();
-        for authority in authorities {
-            match (store.add(authority.clone()), &self.authorities) {
-                (Ok(()), _) => taken.push(Certificate::from_der(&authority).to_owned()),
-                (Err(error), Some(file)) => {
-                    return Err(TlsError::File {
-                        file: file.clone(),
-                        why: format!("has no authority that can be used: {error}"),
-                    });
-                }
-                (Err(_), None) => {}
-            }
-        }
-        if taken.is_empty() {
-            return Err(TlsError::NoAuthorities);
-        }
-        Ok(RootCerts::from(taken))
+/// The authorities of a file, each of which has to be one.
+fn authorities(file: &Path) -> Result<RootCerts, TlsError> {
+    let mut store = RootCertStore::empty();
+    let mut taken = Vec::new();
+    for authority in certificates(file)? {
+        taken.push(Certificate::from_der(&authority).to_owned());
+        store.add(authority).map_err(|error| {
+            TlsError::of(
+                file,
+                format_args!("has no authority that can be used: {error}"),
+            )
+        })?;
     }
+    Ok(RootCerts::from(taken))
+}
+
+/// Those of the system, of which it may have some of its own kind. There are many, so they are read
+/// once.
+fn of_the_system() -> Result<RootCerts, TlsError> {
+    static READ: Mutex<Option<RootCerts>> = Mutex::new(None);
+
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(roots) = &*read {
+        return Ok(roots.clone());
+    }
+    let found = rustls_native_certs::load_native_certs().certs;
+    let mut store = RootCertStore::empty();
+    if store.add_parsable_certificates(found.iter().cloned()).0 == 0 {
+        return Err(TlsError::NoAuthorities);
+    }
+    let certificates = found.iter().map(|it| Certificate::from_der(it).to_owned());
+    Ok(read.insert(RootCerts::from(certificates)).clone())
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -138,6 +138,19 @@ fn claims_are_chosen_or_masked_and_members_are_chosen() {
 }
 
 #[test]
+fn an_odd_claim_loses_no_event() {
+    let odd = r#"{"sub":"alice","big":1e999,"deep":{"big":[-1e999]},"whole":12345678901234567}"#;
+    let event = IdTokenIssue::new().claims_json(odd);
+    assert_eq!(
+        payload(&set_of(&event, &json!({ "claims": "big deep whole" })))["claims"],
+        json!({ "big": "1e999", "deep": r#"{"big":[-1e999]}"#, "whole": 12_345_678_901_234_567_u64 })
+    );
+    let long = IdTokenIssue::new().subject(&"ä".repeat(40_000));
+    let set = set_of(&long, &json!({ "order": "subject" }));
+    assert_eq!(set["sub_id"]["sub"].as_str().unwrap().len(), 80_000);
+}
+
+#[test]
 fn the_subject_goes_by_the_name_that_is_wanted() {
     let event = IdTokenIssue::new()
         .claim("sub", "pairwise-7")
