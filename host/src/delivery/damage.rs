@@ -120,9 +120,10 @@ pub(super) fn mend(
 
 fn set_log_aside(path: &Path, aside: &Path) -> std::io::Result<()> {
     let log = beside(path, "-wal");
-    if log.exists() {
-        fs::rename(log, beside(aside, "-wal"))?;
+    if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        fs::rename(&log, beside(aside, "-wal"))?;
     }
+    remove_file(&log)?;
     // Made anew from the log by whoever opens it.
     remove_file(&beside(path, "-shm"))
 }
