@@ -42,7 +42,9 @@ fn delivered_from(yard: &Yard) -> Vec<String> {
     let admin = Admin::open(&yard.store()).unwrap();
     for queue in admin.queues().unwrap() {
         admin.resume(&queue).unwrap();
-        admin.retry(&queue, &Selection::Waiting, &mut |_| ()).unwrap();
+        admin
+            .retry(&queue, &Selection::Waiting, &mut |_| ())
+            .unwrap();
     }
     dispatch(&host, "new");
     eventually(|| queue(&host, "courier").waiting == 0);

@@ -98,6 +98,7 @@ name = "push"
 backoff_ms = 20
 backoff_max_ms = 200
 pause_after_ms = 0
+attempts = 100000
 [listener.config]
 enable = true
 endpoint = "{endpoint}"
@@ -140,7 +141,8 @@ audience = "{AUDIENCE}"
             .unwrap_or_else(|why| panic!("{arguments:?}: {why}"))
     }
 
-    fn try_call(&self, arguments: &[&str]) -> Result<Value, String> {
+    /// As [`Stage::call`], where the host may not have opened its queues yet.
+    pub(crate) fn try_call(&self, arguments: &[&str]) -> Result<Value, String> {
         let more = ["--config", "op-listener.toml", "--json"];
         let done = self.setup.call(&[&["queue"], arguments, &more].concat());
         match done.code() {

@@ -102,7 +102,11 @@ fn bare(dir: &Path, durability: &str) -> Connection {
     .unwrap();
     host(&dir, 1, durability).shutdown();
     let connection = Connection::open(dir.join("op-listener-data/queue.db")).unwrap();
-    let synchronous = if durability == "disk" { "FULL" } else { "NORMAL" };
+    let synchronous = if durability == "disk" {
+        "FULL"
+    } else {
+        "NORMAL"
+    };
     connection
         .execute_batch(&format!("PRAGMA synchronous = {synchronous}"))
         .unwrap();
@@ -136,7 +140,9 @@ fn pushes(dir: &Path, durability: &str) {
     let host = host(dir, 1, durability);
     // Deliveries are measured elsewhere.
     let admin = Admin::open(&dir.join("op-listener-data/queue.db")).unwrap();
-    admin.pause(&admin.queue("pusher").unwrap().unwrap()).unwrap();
+    admin
+        .pause(&admin.queue("pusher").unwrap().unwrap())
+        .unwrap();
     let connection = bare(dir, durability);
     let mut file = File::create(dir.join("append")).unwrap();
     let dispatch = |number| {
@@ -159,7 +165,14 @@ fn pushes(dir: &Path, durability: &str) {
     let [bare, append, one, eight, many] = rates.map(median);
     println!("durability {durability:?}, events a second, medians of {ROUNDS} rounds");
     println!("  bare SQLite, one commit after the other    {bare:>9.0}");
-    println!("  bare append{:<31} {append:>9.0}", if durability == "disk" { " and fdatasync" } else { "" });
+    println!(
+        "  bare append{:<31} {append:>9.0}",
+        if durability == "disk" {
+            " and fdatasync"
+        } else {
+            ""
+        }
+    );
     for (callers, rate) in [(1, one), (8, eight), (64, many)] {
         println!(
             "  dispatch with a push, {callers:>2} callers           {rate:>9.0}   {:.2} x bare SQLite, {:.2} x append",
@@ -189,7 +202,10 @@ fn waiting(host: &Host) -> u64 {
 /// The process's memory that is not shared with files on disk, in MiB.
 fn memory() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("RssAnon:"))
+        .unwrap();
     let kib: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
     kib / 1024.0
 }
@@ -296,14 +312,22 @@ fn main() {
     pushes(dir, "process");
     sink_down(dir);
     let messages = std::env::var("QUEUE_BENCH_MESSAGES").ok();
-    drain(dir, messages.and_then(|it| it.parse().ok()).unwrap_or(1_000_000));
+    drain(
+        dir,
+        messages.and_then(|it| it.parse().ok()).unwrap_or(1_000_000),
+    );
 }
 
 /// On the disk of the sources, which may be another than that of temporary files.
 fn place() -> PathBuf {
     let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
     let probe = place.join("queue-bench-probe");
-    match OpenOptions::new().write(true).create(true).truncate(true).open(&probe) {
+    match OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&probe)
+    {
         Ok(_) => {
             let _ = fs::remove_file(probe);
             place

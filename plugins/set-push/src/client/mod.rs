@@ -9,7 +9,7 @@ mod stamps;
 mod tls;
 
 use std::fmt;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -83,7 +83,12 @@ pub(crate) enum PostError {
     Distrust(rustls::Error),
     /// It took too long: what took its time, and the limit.
     Slow(Timeout, Duration),
-    /// Anything else: the name is not known, nobody listens, the connection broke.
+    /// The other side went away.
+    Closed {
+        /// Then it may be about certificates.
+        over_tls: bool,
+    },
+    /// Anything else: the name is not known, nobody listens, the answer is no HTTP.
     Other(ureq::Error),
 }
 
@@ -163,6 +168,9 @@ impl Client {
                 let inner = error.get_ref().and_then(|it| it.downcast_ref());
                 match inner.filter(|inner| is_distrust(inner)) {
                     Some(tls) => PostError::Distrust(tls.clone()),
+                    None if is_end(error.kind()) => PostError::Closed {
+                        over_tls: self.route.tls.is_some(),
+                    },
                     None => PostError::Other(ureq::Error::Io(error)),
                 }
             }
@@ -197,6 +205,16 @@ impl Route {
                 .chain(RustlsConnector::default());
         Ok(Agent::with_parts(config.build(), connector, Later))
     }
+}
+
+/// Whether the other side went away.
+const fn is_end(kind: ErrorKind) -> bool {
+    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+
+    matches!(
+        kind,
+        BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
+    )
 }
 
 /// Whether it is the certificates or the settings of one side, and not the connection.
@@ -247,6 +265,14 @@ impl fmt::Display for PostError {
                 write!(f, "no connection within {limit:?}")
             }
             Self::Slow(_, limit) => write!(f, "no answer within {limit:?}"),
+            Self::Closed { over_tls: false } => {
+                f.write_str("the connection was closed before there was an answer")
+            }
+            // In TLS 1.3 that is how it mostly looks: the handshake is over, and the request under way.
+            Self::Closed { over_tls: true } => f.write_str(
+                "the connection was closed before there was an answer, as a receiver does too that \
+                 wants another client certificate, or one at all",
+            ),
             Self::Other(ureq::Error::HostNotFound) => f.write_str("the host's name is not known"),
             Self::Other(ureq::Error::Io(error)) => write!(f, "the connection failed: {error}"),
             Self::Other(error) => write!(f, "the exchange failed: {error}"),
@@ -260,7 +286,7 @@ impl std::error::Error for PostError {
             Self::Refused(refused) => Some(refused),
             Self::Distrust(error) => Some(error),
             Self::Other(error) => Some(error),
-            Self::Slow(..) => None,
+            Self::Slow(..) | Self::Closed { .. } => None,
         }
     }
 }
