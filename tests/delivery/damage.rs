@@ -105,11 +105,13 @@ fn a_store_with_bytes_overwritten_never_delivers_what_was_not_pushed() {
         let store = yard.store();
         let length = fs::metadata(&store).unwrap().len();
         let mut file = OpenOptions::new().write(true).open(&store).unwrap();
-        for _ in 0..1 + numbers.next(20) {
+        for _ in 0..=numbers.next(20) {
             // Not the part that says that it is a database of this host's at all.
             file.seek(SeekFrom::Start(100 + numbers.next(length - 100)))
                 .unwrap();
-            let bytes: Vec<u8> = (0..16).map(|_| numbers.next(256) as u8).collect();
+            let bytes: Vec<u8> = (0..2)
+                .flat_map(|_| numbers.next(u64::MAX).to_le_bytes())
+                .collect();
             file.write_all(&bytes).unwrap();
         }
         drop(file);
@@ -157,7 +159,7 @@ fn a_log_cut_short_loses_what_was_cut_off_and_no_more() {
             .unwrap();
         let mut delivered = delivered_from(&yard);
         delivered.retain(|payload| payload != "new/0");
-        delivered.sort_by_key(|payload| payload.len());
+        delivered.sort_by_key(String::len);
         let places: Vec<usize> = delivered
             .iter()
             .map(|payload| {

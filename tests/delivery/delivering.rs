@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::driver::Drive;
 use crate::yard::{Yard, courier, dispatch, event_of, eventually, queue};
 
 #[test]
@@ -281,4 +282,66 @@ fn two_hosts_do_not_have_one_store() {
     host.shutdown();
     drop(host);
     yard.host("").shutdown();
+}
+
+/// The memory of a process that is its own, in KiB.
+#[cfg(target_os = "linux")]
+fn memory(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("RssAnon:"));
+    line.unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_backlog_takes_no_memory() {
+    for script in ["fail", "hang"] {
+        let yard = Yard::new();
+        yard.script(script);
+        let config = courier("courier", "push = 500\nsize = 1000\npause_after_ms = 0")
+            + "[delivery]\ndurability = \"process\"\nstop_timeout = 1\n";
+        let drive = Drive {
+            dir: yard.path(),
+            config: &config,
+            run: "0",
+            threads: 1,
+            events: Some(120),
+            env: Vec::new(),
+        };
+        let driver = drive.start();
+        driver.wait_for(20);
+        let before = memory(driver.id());
+        driver.wait_for(100);
+        let after = memory(driver.id());
+        // What came meanwhile has 50 MB.
+        assert!(
+            after < before + 16_384,
+            "{script}: {before} KiB, then {after} KiB"
+        );
+        assert!(driver.end().ended);
+    }
+}
+
+#[test]
+fn as_many_calls_of_a_sink_are_under_way_as_it_asks_for() {
+    let yard = Yard::new();
+    yard.script("hang");
+    let host = yard.host("concurrency = 3\nbatch_messages = 1\npush = 3");
+    dispatch(&host, "e1");
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    yard.script("");
+    // Each of the three comes back from its hanging once, and is then delivered at its second attempt.
+    yard.wait_for(3);
+    let attempts: Vec<_> = yard
+        .delivered()
+        .iter()
+        .map(|line| line["attempt"].clone())
+        .collect();
+    assert_eq!(attempts, [2, 2, 2]);
+    host.shutdown();
 }

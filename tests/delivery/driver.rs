@@ -108,6 +108,16 @@ impl Driver {
         self.child.id()
     }
 
+    /// Waits until so many dispatches went well.
+    pub(crate) fn wait_for(&self, count: usize) {
+        let mut seen = 0;
+        while seen < count {
+            let line = self.said.recv_timeout(crate::yard::DEADLINE).unwrap();
+            assert!(!line.starts_with("failed"), "{line}");
+            seen += usize::from(line.starts_with("well"));
+        }
+    }
+
     /// Kills the process after a while. Comes back with all that it has said.
     pub(crate) fn kill_after(mut self, time: Duration) -> Said {
         thread::sleep(time);

@@ -1,7 +1,8 @@
 //! What durable pushes cost: dispatches that push a message, by 1, 8 and 64 callers, beside bare
 //! commits of SQLite with the same row and the same pragmas, and beside a bare append and fdatasync of
 //! the same bytes; how fast a backlog is drained; and what a sink that is down does to dispatches and
-//! to memory. All in one run, and each figure beside its limit.
+//! to memory. All in one run, and each figure beside its limit; or one part of it, named in `QUEUE_BENCH`
+//! (`disk`, `process`, `down`, `drain`), with as many messages as `QUEUE_BENCH_MESSAGES` says.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
 #![allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
@@ -308,14 +309,22 @@ fn sink_down(dir: &Path) {
 fn main() {
     let folder = tempfile::tempdir_in(place()).unwrap();
     let dir = folder.path();
-    pushes(dir, "disk");
-    pushes(dir, "process");
-    sink_down(dir);
-    let messages = std::env::var("QUEUE_BENCH_MESSAGES").ok();
-    drain(
-        dir,
-        messages.and_then(|it| it.parse().ok()).unwrap_or(1_000_000),
-    );
+    let only = std::env::var("QUEUE_BENCH").ok();
+    let is_meant = |part: &str| only.as_deref().is_none_or(|only| only == part);
+    if is_meant("disk") {
+        pushes(dir, "disk");
+    }
+    if is_meant("process") {
+        pushes(dir, "process");
+    }
+    if is_meant("down") {
+        sink_down(dir);
+    }
+    if is_meant("drain") {
+        let messages = std::env::var("QUEUE_BENCH_MESSAGES").ok();
+        let messages = messages.and_then(|it| it.parse().ok());
+        drain(dir, messages.unwrap_or(1_000_000));
+    }
 }
 
 /// On the disk of the sources, which may be another than that of temporary files.

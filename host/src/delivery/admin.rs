@@ -67,6 +67,17 @@ pub struct QueueState {
     number: i64,
 }
 
+/// Who delivers from a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// No host has it.
+    Nobody,
+    /// A host has it that does not say which process it is.
+    Somebody,
+    /// The host of that process has it.
+    Process(u32),
+}
+
 /// Whether a queue delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -158,8 +169,8 @@ impl Admin {
         }
     }
 
-    /// The process of the host that has the store, if one has; `Some(None)` where it is not known.
-    pub fn host(&self) -> Option<Option<u32>> {
+    /// Who delivers from the store.
+    pub fn holder(&self) -> Holder {
         store::holder(&self.path)
     }
 
@@ -192,8 +203,8 @@ impl Admin {
     ///
     /// The store cannot be read.
     pub fn queue(&self, name: &str) -> Result<Option<QueueState>, StoreError> {
-        let queues = self.queues()?.into_iter();
-        Ok(queues.filter(|queue| queue.name == name).last())
+        let mut queues = self.queues()?.into_iter();
+        Ok(queues.find(|queue| queue.name == name))
     }
 
     /// Some of a queue's messages, the one pushed first at the front: at most so many, and only those

@@ -92,7 +92,7 @@ pub(super) fn mend(
     let mut saved = 0;
     // A log without its database is nothing that could be read.
     if fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0)
-        && let Ok(old) = connect::reader(path)
+        && let Ok(old) = connect::damaged(path)
     {
         saved = save(&old, &mut new).map_err(|error| StoreError::sqlite(&copy, error))?;
     }
@@ -213,12 +213,14 @@ fn save(old: &Connection, new: &mut Connection) -> rusqlite::Result<u64> {
              GROUP BY queue, ordered_by);",
     )?;
     transaction.commit()?;
+    rows::recount(new)?;
     Ok(saved)
 }
 
 fn save_queues(old: &Connection, new: &Connection) -> rusqlite::Result<()> {
     let Ok(mut queues) = old.prepare(
-        "SELECT id, name, ordered, paused, pushed, delivered, retried, died, dropped FROM queue",
+        "SELECT id, name, ordered, paused, pushed, delivered, retried, died, dropped, last_message
+         FROM queue",
     ) else {
         return Ok(());
     };
@@ -232,8 +234,8 @@ fn save_queues(old: &Connection, new: &Connection) -> rusqlite::Result<()> {
         let number = |column| row.get::<_, i64>(column).unwrap_or(0);
         new.execute(
             "INSERT OR IGNORE INTO queue
-                (id, name, ordered, paused, pushed, delivered, retried, died, dropped)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                (id, name, ordered, paused, pushed, delivered, retried, died, dropped, last_message)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             params![
                 number(0),
                 name,
@@ -243,7 +245,8 @@ fn save_queues(old: &Connection, new: &Connection) -> rusqlite::Result<()> {
                 number(5),
                 number(6),
                 number(7),
-                number(8)
+                number(8),
+                number(9),
             ],
         )?;
     }
@@ -254,7 +257,7 @@ fn save_queues(old: &Connection, new: &Connection) -> rusqlite::Result<()> {
 fn last_number(old: &Connection) -> i64 {
     let asked = [
         "SELECT max(id) FROM message",
-        "SELECT seq FROM sqlite_sequence WHERE name = 'message'",
+        "SELECT max(last_message) FROM queue",
     ];
     let numbers = asked.map(|asked| old.query_row(asked, [], |row| row.get::<_, i64>(0)));
     let known = numbers.into_iter().flatten().max();

@@ -3,6 +3,7 @@
 use aws_lc_rs::digest;
 
 /// What a listener pushes.
+#[expect(clippy::struct_field_names, reason = "the field's name")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Content {
     /// What it is ordered by.
