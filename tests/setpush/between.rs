@@ -50,10 +50,16 @@ impl Way {
         let mut way = Self::listening(move |client, _| {
             let mut lines = BufReader::new(client).lines();
             let first = lines.next().unwrap().unwrap();
-            while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+            let rest = lines
+                .map_while(Result::ok)
+                .take_while(|line| !line.is_empty());
+            let rest: Vec<_> = rest.collect();
             let target = first.split(' ').nth(1).unwrap();
             let port: u16 = target.rsplit(':').next().unwrap().parse().unwrap();
-            noted.lock().unwrap().push(first);
+            noted
+                .lock()
+                .unwrap()
+                .push(format!("{first}\n{}", rest.join("\n")));
             let mut back = client;
             back.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").unwrap();
             let server = TcpStream::connect(("127.0.0.1", port)).unwrap();
@@ -99,7 +105,7 @@ impl Way {
         self.connections.load(Ordering::SeqCst)
     }
 
-    /// What the proxy was asked for.
+    /// What the proxy was asked for, with the headers.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }

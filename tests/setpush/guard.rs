@@ -95,15 +95,27 @@ fn a_proxy_that_is_configured_is_gone_through() {
     };
     let proxy = Way::proxy();
     let endpoint = format!("https://localhost:{}/set", stage.receiver.port);
-    let settings = format!(
-        "ca_file = \"ca.pem\"\nproxy = \"http://127.0.0.1:{}\"",
-        proxy.port()
-    );
-    stage.configure(&endpoint, &settings);
-    let mut host = stage.run();
-    host.send(&format!("{}\n", id_token("e1")));
-    stage.receiver.wait_for_taken(1);
-    host.finish();
+    let url = |user: &str| format!("http://{user}127.0.0.1:{}", proxy.port());
+    stage
+        .setup
+        .secret("proxy", &format!("{}\n", url("me:s3cr3t@")));
     let target = format!("CONNECT localhost:{} HTTP/1.1", stage.receiver.port);
-    assert_eq!(proxy.asked(), [target]);
+    let settings = [
+        format!("proxy = \"{}\"", url("")),
+        "proxy_file = \"proxy\"".to_owned(),
+    ];
+    for (number, proxied) in settings.iter().enumerate() {
+        stage.configure(&endpoint, &format!("ca_file = \"ca.pem\"\n{proxied}"));
+        let mut host = stage.run();
+        host.send(&format!("{}\n", id_token(&format!("e{number}"))));
+        stage.receiver.wait_for_taken(number + 1);
+        let log = host.finish().stderr;
+        assert!(!log.contains("s3cr3t"), "{log}");
+        let asked = proxy.asked();
+        assert_eq!(asked.len(), number + 1);
+        assert!(asked[number].starts_with(&target), "{asked:?}");
+        // `me:s3cr3t` in base64.
+        let credentials = asked[number].contains("Basic bWU6czNjcjN0");
+        assert_eq!(credentials, number == 1, "{asked:?}");
+    }
 }

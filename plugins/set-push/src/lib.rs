@@ -49,6 +49,7 @@ impl Lifecycle for SetPush {
         }
         let mut settings = context.config::<Table>()?.check().map_err(Error::config)?;
         settings.resolve(context);
+        settings.delivery.read_proxy().map_err(Error::config)?;
         let file = settings.delivery.authorization_file.take();
         let authorization = file
             .map(Authorization::open)
@@ -91,7 +92,11 @@ impl Settings {
         let delivery = &mut self.delivery;
         let client = delivery.client.iter_mut();
         let client = client.flat_map(|(chain, key)| [chain, key]);
-        let single = [&mut delivery.authorization_file, &mut delivery.ca_file];
+        let single = [
+            &mut delivery.authorization_file,
+            &mut delivery.ca_file,
+            &mut delivery.proxy_file,
+        ];
         for path in client.chain(single.into_iter().flatten()) {
             *path = context.resolve(&*path);
         }

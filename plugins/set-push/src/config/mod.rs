@@ -4,9 +4,9 @@
 mod endpoint;
 mod lists;
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+use std::{fmt, fs};
 
 use serde::Deserialize;
 use ureq::Proxy;
@@ -36,6 +36,7 @@ pub(crate) struct Table {
     #[serde(default, deserialize_with = "list")]
     allow_hosts: Vec<String>,
     proxy: Option<String>,
+    proxy_file: Option<PathBuf>,
     authorization_file: Option<PathBuf>,
     ca_file: Option<PathBuf>,
     client_certificate: Option<PathBuf>,
@@ -154,6 +155,8 @@ pub(crate) struct DeliverySettings {
     pub(crate) endpoint: Endpoint,
     pub(crate) permits: Permits,
     pub(crate) proxy: Option<Proxy>,
+    /// A file with the proxy's URL. Read by [`DeliverySettings::read_proxy`].
+    pub(crate) proxy_file: Option<PathBuf>,
     pub(crate) authorization_file: Option<PathBuf>,
     pub(crate) ca_file: Option<PathBuf>,
     /// Certificate chain and key.
@@ -192,6 +195,12 @@ pub(crate) enum ConfigError {
     Inside(String, Class),
     /// The proxy is no HTTP URL.
     Proxy,
+    /// There is a password in the proxy's URL, and the configuration is no place for it.
+    ProxySecret,
+    /// A proxy is named twice.
+    ProxyTwice,
+    /// The file with the proxy's URL cannot be read, and why.
+    ProxyFile(PathBuf, String),
     /// A proxy for a receiver on this machine.
     ProxyToHere,
     /// TLS files without TLS: the key.
@@ -233,8 +242,16 @@ impl fmt::Display for ConfigError {
                 class.words()
             ),
             Self::Proxy => f.write_str(
-                "`proxy` is no URL of an HTTP proxy, such as \"http://proxy.example.com:3128\"",
+                "`proxy` or what is in `proxy_file` is no URL of an HTTP proxy, such as \"http://proxy.example.com:3128\"",
             ),
+            Self::ProxySecret => f.write_str(
+                "`proxy` has a user or a password in it: write the URL into a file that nobody else can \
+                 read, and name that in `proxy_file`",
+            ),
+            Self::ProxyTwice => f.write_str("`proxy` and `proxy_file` say the same: leave one out"),
+            Self::ProxyFile(file, why) => {
+                write!(f, "`proxy_file`: cannot read {}: {why}", file.display())
+            }
             Self::ProxyToHere => f.write_str(
                 "`proxy` does not go with an `endpoint` that begins with http://: leave one of \
                  them out",
@@ -325,10 +342,16 @@ impl Table {
             if client.is_some() {
                 return Err(ConfigError::TlsUnused("client_certificate"));
             }
-            if self.proxy.is_some() {
+            if self.proxy.is_some() || self.proxy_file.is_some() {
                 return Err(ConfigError::ProxyToHere);
             }
         }
+        let proxy = match (&self.proxy, &self.proxy_file) {
+            (Some(_), Some(_)) => return Err(ConfigError::ProxyTwice),
+            (Some(url), None) if url.contains('@') => return Err(ConfigError::ProxySecret),
+            (Some(url), None) => Some(endpoint::proxy(url)?),
+            (None, _) => None,
+        };
         let mut receipts = self.success.iter();
         if let Some(status) = receipts.find(|status| !(200..300).contains(*status)) {
             return Err(ConfigError::Success(*status));
@@ -337,7 +360,8 @@ impl Table {
             delivery: DeliverySettings {
                 endpoint,
                 permits,
-                proxy: self.proxy.as_deref().map(endpoint::proxy).transpose()?,
+                proxy,
+                proxy_file: self.proxy_file,
                 authorization_file: self.authorization_file,
                 ca_file: self.ca_file,
                 client,
@@ -373,6 +397,22 @@ fn time(key: &'static str, set: Option<u64>, default: u64) -> Result<Duration, C
     match set.unwrap_or(default) {
         milliseconds @ 1..=600_000 => Ok(Duration::from_millis(milliseconds)),
         _ => Err(ConfigError::Time(key)),
+    }
+}
+
+impl DeliverySettings {
+    /// Reads the file with the proxy's URL, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or holds no such URL.
+    pub(crate) fn read_proxy(&mut self) -> Result<(), ConfigError> {
+        if let Some(file) = self.proxy_file.take() {
+            let text = fs::read_to_string(&file)
+                .map_err(|error| ConfigError::ProxyFile(file, error.to_string()))?;
+            self.proxy = Some(endpoint::proxy(text.trim())?);
+        }
+        Ok(())
     }
 }
 

@@ -121,10 +121,18 @@ fn what_cannot_be_meant_is_refused_by_name() {
     refused(r#","allow_hosts":["*.internal"]"#, "is no host");
     refused(r#","allow_hosts":[""]"#, "an empty text");
     refused(r#","allow_hosts":7"#, "an array of texts");
-    refused(r#","proxy":"proxy.internal""#, "`proxy` is no URL");
+    refused(r#","proxy":"proxy.internal""#, "no URL of an HTTP proxy");
     refused(
         r#","proxy":"socks5://proxy.internal:1080""#,
-        "`proxy` is no URL",
+        "no URL of an HTTP proxy",
+    );
+    refused(
+        r#","proxy":"http://u:hunter2@proxy.internal:1""#,
+        "`proxy_file`",
+    );
+    refused(
+        r#","proxy":"http://proxy.internal:1","proxy_file":"p""#,
+        "leave one out",
     );
     refused(
         r#","verify":{"state":"","issuer":"https://op.example.com","stream_id":"1"}"#,

@@ -64,7 +64,9 @@ const fn meaning(status: u16) -> Meaning {
         // Also 410: the one who says so may have moved.
         404 | 410 => Meaning::Mend("there is no receiver at `endpoint`"),
         405 | 406 | 415 => Meaning::Mend("what is at `endpoint` takes no SETs"),
-        407 => Meaning::Mend("the proxy wants credentials: write them into `proxy`"),
+        407 => Meaning::Mend(
+            "the proxy wants credentials: write its URL with them into a `proxy_file`",
+        ),
         408 | 425 | 429 => Meaning::Later,
         // The next SET may be shorter, so it does not hold back the others.
         413 => Meaning::TooLarge,

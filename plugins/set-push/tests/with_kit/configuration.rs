@@ -59,6 +59,7 @@ fn files_that_cannot_be_used_are_found_at_the_start() {
         "no.pem",
         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
     );
+    file("proxy", "proxy.internal hunter2");
     let endpoint = "https://receiver.example.com/";
     for (settings, because) in [
         (json!({ "authorization_file": "missing" }), "cannot read"),
@@ -66,6 +67,8 @@ fn files_that_cannot_be_used_are_found_at_the_start() {
             json!({ "authorization_file": "empty" }),
             "one line with the whole value",
         ),
+        (json!({ "proxy_file": "missing" }), "cannot read"),
+        (json!({ "proxy_file": "proxy" }), "no URL of an HTTP proxy"),
         (json!({ "ca_file": "missing" }), "cannot read"),
         (json!({ "ca_file": "empty" }), "has no certificate in it"),
         (
@@ -85,6 +88,7 @@ fn files_that_cannot_be_used_are_found_at_the_start() {
         settings["endpoint"] = endpoint.into();
         let message = refused(&host, &settings);
         assert!(message.contains(because), "{settings}: {message}");
+        assert!(!message.contains("hunter2"), "{message}");
     }
 }
 
