@@ -11,6 +11,7 @@ use crate::Error;
 use crate::ffi::HostLink;
 use crate::logger::Logger;
 use crate::queue::{Queue, QueueOptions, Sink};
+use crate::signer::{JwtSigner, OwnedJwtSigner};
 
 /// What the host tells an instance in [`init`](crate::Lifecycle::init). There is no issuer here:
 /// one host may serve several, so it comes with each event.
@@ -206,6 +207,14 @@ impl<'a> InitContext<'a> {
     pub fn queue(&self, options: QueueOptions, sink: impl Sink) -> Result<Queue, Error> {
         Queue::open(self.host, self.is_probe(), &options, sink)
             .map_err(|error| error.context("the delivery queue"))
+    }
+
+    /// Signs with the provider's key in the name of an issuer, for a token that belongs to no event: one
+    /// that verifies a connection, say. There is no issuer to know here, so the configuration has to
+    /// name it; the signer of an event comes with the event, see
+    /// [`EventContext::jwt_signer`](crate::EventContext::jwt_signer).
+    pub fn jwt_signer(&self, issuer: &str) -> OwnedJwtSigner {
+        JwtSigner::new(self.host, issuer).to_owned()
     }
 
     /// The host's log for threads of the listener's own. Inside the host's calls `tracing` is

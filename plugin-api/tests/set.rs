@@ -10,6 +10,9 @@ use op_listener_api::set::{self, SubjectIdentifier};
 use op_listener_api::testing::{
     AccessTokenIssue, Host, IdTokenIssue, SubjectAuthAndConsent, read_jwt,
 };
+use op_listener_api::{
+    Error, EventContext, IdTokenIssueEvent, IdTokenIssueEventListener, InitContext, Lifecycle,
+};
 use serde_json::{Value, json};
 
 #[test]
@@ -191,4 +194,36 @@ fn nothing_is_signed_once_the_host_is_gone() {
     let signer = Host::new().jwt_signer();
     let event = IdTokenIssue::new().to_event();
     assert!(signer.set(&event.event()).sign().is_err());
+}
+
+/// Signs in `init`, where there is no event.
+struct Early;
+
+impl Lifecycle for Early {
+    fn init(context: &InitContext<'_>) -> Result<Self, Error> {
+        let signer = context.jwt_signer("https://op.example.com");
+        assert_eq!(signer.issuer(), "https://op.example.com");
+        let token = signer.sign_with_type("secevent+jwt", &json!({ "jti": "1" }))?;
+        tracing::info!("{token}");
+        Ok(Self)
+    }
+}
+
+impl IdTokenIssueEventListener for Early {
+    fn id_token_issued(
+        &self,
+        _: &IdTokenIssueEvent<'_>,
+        _: &EventContext<'_>,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_token_of_no_event_can_be_signed_in_init() {
+    let host = Host::new();
+    let _early = host.id_token_issue::<Early>("early", &json!({})).unwrap();
+    let signed = read_jwt(&host.records()[0].message).unwrap();
+    assert_eq!(signed.header["typ"], "secevent+jwt");
+    assert_eq!(signed.claims["jti"], "1");
 }

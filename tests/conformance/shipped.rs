@@ -1,6 +1,6 @@
 //! The plugins that come with the host.
 
-use crate::build::AUDIT_LOG;
+use crate::build::{AUDIT_LOG, SET_PUSH};
 use crate::run::Run;
 
 #[test]
@@ -27,6 +27,40 @@ fn the_audit_log_conforms_as_an_operator_configures_it() {
                     keep = 3\n[rotate]\nmax_size = \"1MiB\"\n";
     // It signs each event, which takes long in a build for tests.
     let run = Run::of(&AUDIT_LOG)
+        .configured(settings)
+        .with(&["--timeout", "20"]);
+    let report = run.report();
+    for told in report.checks() {
+        eprintln!("{:<8} {}: {}", told.status, told.name, told.message);
+    }
+    assert_eq!(report.code, 0, "{:#}", report.json);
+    assert_eq!(report.named("skipped"), [""; 0]);
+}
+
+#[test]
+fn set_push_conforms() {
+    let report = Run::of(&SET_PUSH).report();
+    for told in report.checks() {
+        eprintln!("{:<8} {}: {}", told.status, told.name, told.message);
+    }
+    assert_eq!(report.code, 0, "{:#}", report.json);
+    assert_eq!(report.json["conforms"], true);
+    // The tests build it with debug information, not optimised, and without an author.
+    let known = ["vendor", "debug-info", "size"];
+    for warned in report.named("warning") {
+        assert!(known.contains(&&*warned), "{:?}", report.check(&warned));
+    }
+}
+
+/// It signs each event and queues it, and sends nothing while it is checked.
+#[test]
+fn set_push_conforms_as_an_operator_configures_it() {
+    let settings = "enable = true\nendpoint = \"https://receiver.example.com/sets\"\n\
+                    audience = \"https://receiver.example.com\"\norder = \"subject\"\n\
+                    claims = [\"sub\", \"iat\"]\nmask = \"email\"\nmembers = [\"scope\"]\n\
+                    [verify]\nstate = \"1\"\nissuer = \"https://op.example.com\"\n\
+                    stream_id = \"1\"\n";
+    let run = Run::of(&SET_PUSH)
         .configured(settings)
         .with(&["--timeout", "20"]);
     let report = run.report();

@@ -135,3 +135,17 @@ pub fn audit_log() -> (PathBuf, PathBuf) {
         file(&format!("op-listener-audit-verify{EXE_SUFFIX}")),
     )
 }
+
+/// The library of SET push, built from the tree.
+pub fn set_push() -> PathBuf {
+    static BUILT: OnceLock<()> = OnceLock::new();
+
+    let target = target_dir();
+    BUILT.get_or_init(|| {
+        let package = ["build", "-p", "op-listener-set-push", "--lib"];
+        cargo(repository(), &target, &package);
+    });
+    target.join(format!(
+        "debug/{DLL_PREFIX}op_listener_set_push{DLL_SUFFIX}"
+    ))
+}

@@ -84,6 +84,15 @@ impl Setup {
         path
     }
 
+    /// Writes a file that nobody else can read.
+    pub fn secret(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.file(name, content);
+        #[cfg(unix)]
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .expect("the owner can set permissions");
+        path
+    }
+
     /// The command with these arguments, to be run in the directory.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(host_binary());

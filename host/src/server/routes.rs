@@ -61,7 +61,7 @@ async fn get(visit: &Visit, route: Route, request: &Request<Incoming>) -> Answer
             body(
                 StatusCode::OK,
                 HeaderValue::from_static("application/jwk-set+json"),
-                visit.shared.host.jwk_set().to_owned(),
+                visit.shared.host.jwk_set(),
             ),
             CACHE_CONTROL,
             HeaderValue::from_static("public, max-age=300"),
@@ -98,9 +98,7 @@ pub(super) fn is_ready(shared: &Shared) -> bool {
 
 /// Asks the store of the flow rule whether it answers, and says what is wrong if it does not.
 async fn store_hindrance(shared: &Arc<Shared>) -> Option<Value> {
-    if shared.feed.flow().store_stats().is_none() {
-        return None;
-    }
+    shared.feed.flow().store_stats()?;
     let feed = Arc::clone(&shared.feed);
     // It may take its time to answer, and has a time limit.
     let asked = tokio::task::spawn_blocking(move || feed.flow().ready()).await;
