@@ -93,8 +93,8 @@ const GROWTH: &[Edit] = &[
     // Nothing that is built must be taken for the tree's.
     (
         "host/Cargo.toml",
-        "name = \"op-listener\"\n",
-        "name = \"op-listener-newer\"\n",
+        "[[bin]]\nname = \"op-listener\"\n",
+        "[[bin]]\nname = \"op-listener-newer\"\n",
     ),
     NO_DEFAULT_RUN,
 ];
@@ -141,8 +141,8 @@ pub fn shuffled() -> &'static Shuffled {
     const EDITS: &[Edit] = &[
         (
             "host/Cargo.toml",
-            "name = \"op-listener\"\n",
-            "name = \"op-listener-shuffled\"\n",
+            "[[bin]]\nname = \"op-listener\"\n",
+            "[[bin]]\nname = \"op-listener-shuffled\"\n",
         ),
         NO_DEFAULT_RUN,
     ];
