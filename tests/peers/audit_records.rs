@@ -4,12 +4,13 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use op_listener_tests::peers::or_say;
 use serde_json::Value;
 
 use crate::build::AUDIT_LOG;
 use crate::case::{add_plugin, new_folder, read_lines, run_host, write_together};
 use crate::here;
-use crate::install::{self, or_say};
+use crate::install;
 use crate::signed_tokens::all_events;
 
 /// Configurations that change what a record holds.

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
+use op_listener_tests::peers::kept;
 use serde_json::Value;
 
-use crate::{here, kept};
+use crate::here;
 
 /// The host's binary.
 pub(crate) static HOST: LazyLock<PathBuf> = LazyLock::new(|| {

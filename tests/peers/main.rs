@@ -24,11 +24,3 @@ use std::path::{Path, PathBuf};
 fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
 }
-
-/// The folder below cargo's target folder that is kept between runs.
-fn kept() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
-    target
-        .expect("it is `tmp` in the target folder")
-        .join("peers")
-}

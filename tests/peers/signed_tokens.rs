@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
+use op_listener_tests::peers::{on_this_machine, or_say, say_not_run};
+
 use crate::case::{Case, Expected, Stage, new_folder};
 use crate::here;
-use crate::install::{self, on_this_machine, or_say, say_not_run};
+use crate::install;
 use crate::keys::{self, ALGORITHMS};
 
 /// Each algorithm with a JWK set, over the recording of a real provider and events of our own.

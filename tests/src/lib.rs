@@ -7,6 +7,7 @@ mod events;
 mod fixtures;
 mod interfaces;
 mod lines;
+pub mod peers;
 mod process;
 mod setup;
 

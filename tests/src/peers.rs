@@ -1,0 +1,157 @@
+//! Programs of others that tests run against: libraries in exactly the versions that are written
+//! down, installed once and kept below the target folder until what is written down changes.
+
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "a test that cannot write to the target folder fails"
+)]
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::building::target_dir;
+
+const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
+
+/// Why a peer cannot be had on this machine.
+#[derive(Debug)]
+pub struct Unavailable(String);
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
+/// The folder below cargo's target folder that is kept between runs.
+pub fn kept() -> PathBuf {
+    target_dir().join("peers")
+}
+
+/// The peer, or nothing, which is then said on standard error; a failure where `CI=true`.
+pub fn or_say<T>(test: &str, peer: Result<T, Unavailable>) -> Option<T> {
+    match peer {
+        Ok(peer) => Some(peer),
+        Err(why) if std::env::var_os("CI").is_some_and(|ci| ci == "true") => {
+            panic!("{test}: {why}")
+        }
+        Err(why) => {
+            say_not_run(test, &why);
+            None
+        }
+    }
+}
+
+/// Past the capture of the test harness, which keeps the output of tests that pass to itself.
+pub fn say_not_run(test: &str, why: &Unavailable) {
+    // At once, so that no line of another thread falls between.
+    let line = format!("NOT RUN: {test}: {why}\n");
+    let _ = io::stderr().write_all(line.as_bytes());
+}
+
+/// Whether a program that is no library of ours to install is on this machine.
+///
+/// # Errors
+///
+/// It does not run.
+pub fn on_this_machine(program: &str, version: &str) -> Result<(), Unavailable> {
+    run(Command::new(program).arg(version)).map(drop)
+}
+
+/// The folder of that name whose `node_modules` has the packages of the `package.json` and
+/// `package-lock.json` in `sources`: scripts that import them must lie in it.
+///
+/// # Errors
+///
+/// Node.js or npm does not run, or the packages cannot be had.
+pub fn npm_packages(name: &str, sources: &Path) -> Result<PathBuf, Unavailable> {
+    let files = ["package.json", "package-lock.json"];
+    let version = run(Command::new("node").arg("--version"))?;
+    let directory = kept().join(name);
+    let written_down = files.map(|file| read(&sources.join(file)));
+    installed(
+        &directory,
+        &[&version, &written_down[0], &written_down[1]],
+        || {
+            for file in files {
+                fs::copy(sources.join(file), directory.join(file)).expect("it is a new folder");
+            }
+            let npm = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
+            run(Command::new(NPM).args(npm).current_dir(&directory))
+        },
+    )?;
+    Ok(directory)
+}
+
+/// Installs into an empty folder unless it holds just that already: then a stamp beside it says
+/// all of what it was made from.
+///
+/// # Errors
+///
+/// Those of `install`.
+pub fn installed(
+    directory: &Path,
+    made_from: &[&str],
+    install: impl FnOnce() -> Result<String, Unavailable>,
+) -> Result<(), Unavailable> {
+    const WRITABLE: &str = "the target folder can be written to";
+
+    fs::create_dir_all(kept()).expect(WRITABLE);
+    // Tests run at the same time, in this process and in others.
+    let lock = File::create(directory.with_extension("lock")).expect(WRITABLE);
+    lock.lock().expect("a file can be locked");
+    // An environment does not survive being moved.
+    let stamp = format!("{}\n{}", directory.display(), made_from.join("\n"));
+    let stamp_file = directory.with_extension("stamp");
+    if fs::read_to_string(&stamp_file).is_ok_and(|found| found == stamp) {
+        return Ok(());
+    }
+    for gone in [fs::remove_file(&stamp_file), fs::remove_dir_all(directory)] {
+        assert!(gone.is_ok() || gone.is_err_and(|error| error.kind() == io::ErrorKind::NotFound));
+    }
+    fs::create_dir(directory).expect(WRITABLE);
+    install()?;
+    fs::write(&stamp_file, stamp).expect(WRITABLE);
+    Ok(())
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// What a command prints.
+///
+/// # Errors
+///
+/// It does not run, or fails.
+pub fn run(command: &mut Command) -> Result<String, Unavailable> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let done = command
+        .output()
+        .map_err(|error| Unavailable(format!("`{program}` does not run: {error}")))?;
+    if done.status.success() {
+        return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
+    }
+    Err(Unavailable(format!(
+        "{command:?}: {}\n{}{}",
+        done.status,
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr),
+    )))
+}
+
+/// Checks that a lock file pins everything by its hash, and names no registry.
+pub fn assert_locked(package_lock: &Path) {
+    let lock = read(package_lock);
+    let shown = package_lock.display();
+    assert!(
+        !lock.contains("\"resolved\""),
+        "{shown}: see tests/peers/README.md"
+    );
+    assert!(lock.contains("\"integrity\""), "{shown}");
+}
