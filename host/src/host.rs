@@ -9,9 +9,10 @@ use op_listener_abi::PluginRef;
 
 use crate::Spi;
 use crate::config::{Config, ListenerConfig};
+use crate::delivery::{Delivery, DeliverySnapshot};
 use crate::dispatch::{Dispatched, Dispatcher, StatsSnapshot, Table};
 use crate::event::Event;
-use crate::ffi::{Services, set_log_level};
+use crate::ffi::{Queues, Services, set_log_level};
 use crate::library::Trust;
 use crate::log::{bridge, say};
 use crate::probe::Prober;
@@ -40,6 +41,7 @@ use crate::signing::Signer;
 pub struct Host {
     dispatcher: Dispatcher,
     services: Arc<Services>,
+    delivery: Arc<Delivery>,
     /// The libraries that were loaded.
     plugins: Vec<PluginRef>,
     ended: AtomicBool,
@@ -113,8 +115,10 @@ impl HostBuilder {
     /// The signing keys, the plugin directory or the lock file cannot be read, or a listener was
     /// refused that the policy does not let be missing. What was loaded until then was shut down again.
     pub fn build(self) -> Result<Host, StartError> {
+        let delivery = Arc::new(Delivery::new(&self.config));
         let services = Arc::new(Services {
             signer: Arc::new(signer(&self.config)?),
+            queues: Queues::Delivery(Arc::clone(&delivery)),
         });
         let prober = self.prober.filter(|_| self.config.plugins.probe.enabled);
         let prober = prober.map(|program| Prober::new(&self.config, program));
@@ -140,6 +144,7 @@ impl HostBuilder {
         Ok(Host {
             dispatcher: Dispatcher::new(table, self.config.dispatch.measure),
             services,
+            delivery,
             plugins,
             ended: AtomicBool::new(false),
         })
@@ -228,6 +233,11 @@ impl Host {
         }
     }
 
+    /// What is known of the delivery queues.
+    pub fn delivery(&self) -> DeliverySnapshot {
+        self.delivery.snapshot()
+    }
+
     /// Waits until no call is under way, then shuts the listeners down in the reverse order of
     /// loading. Events that are dispatched later reach nobody. Does nothing the second time. Says
     /// how many listeners failed to shut down; each is logged by then.
@@ -235,7 +245,10 @@ impl Host {
         if self.ended.swap(true, Ordering::AcqRel) {
             return 0;
         }
-        self.dispatcher.end()
+        self.delivery.stop();
+        let failures = self.dispatcher.end();
+        self.delivery.end();
+        failures
     }
 }
 

@@ -15,6 +15,7 @@
 //! | [`flow`] | decides which subject event is due when | dispatching it |
 //! | [`intake`] | reads streams of lines, applies defaults and the flow rule | dispatching |
 //! | [`feed`] | puts intake before a host | |
+//! | [`delivery`] | keeps what listeners push, and hands it to their sinks until it is delivered | what a sink does with it |
 //! | [`signing`] | keys and signatures | what is signed |
 //! | [`log`] | the codes, the layout, the listeners' way out | |
 //! | [`check`] | says whether a plugin conforms | |
@@ -22,6 +23,7 @@
 pub mod check;
 pub mod clients;
 pub mod config;
+pub mod delivery;
 mod dispatch;
 pub mod event;
 pub mod feed;

@@ -39,6 +39,8 @@ pub enum Library {
     Support,
     /// Does the one thing wrong that the environment variable `MISCHIEF` says; id `mischief`.
     Mischief,
+    /// Pushes each event into a delivery queue whose sink does what a script says; id `courier`.
+    Courier,
 }
 
 impl Library {
@@ -52,6 +54,7 @@ impl Library {
             Self::Aborting => "op_listener_aborting",
             Self::Support => "op_listener_support",
             Self::Mischief => "op_listener_mischief",
+            Self::Courier => "op_listener_courier",
         }
     }
 

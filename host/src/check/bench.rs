@@ -13,7 +13,7 @@ use super::outcome::{Findings, Outcome};
 use crate::Spi;
 use crate::ffi::raw::{self, Answer, Made, RawInstance};
 use crate::ffi::witness::Witness;
-use crate::ffi::{Services, spi_of};
+use crate::ffi::{Queues, Services, spi_of};
 use crate::library::{
     Inspected, LoadError, Loaded, Metadata, Reason, Sealed, THIS_INTERFACE, Trust, Trusted,
     inspect, load, read_metadata,
@@ -85,6 +85,7 @@ impl Bench<'_> {
         })?;
         let services = Arc::new(Services {
             signer: Arc::new(signer),
+            queues: Queues::Nowhere,
         });
         let witness = Witness::new(&loaded.metadata().id, &services, level);
         let answer = raw::start(loaded.plugin(), witness, level);

@@ -18,9 +18,9 @@ pub(super) const TOP: Section = Section {
     title: "the top of the file",
     keys: &[
         "issuer", "clients", "data_dir", "plugins", "signing", "log", "intake", "flow", "dispatch",
-        "listener",
+        "delivery", "listener",
     ],
-    later: &["delivery"],
+    later: &[],
 };
 pub(super) const PLUGINS: Section = Section {
     title: "[plugins]",
@@ -61,6 +61,11 @@ pub(super) const DISPATCH: Section = Section {
     keys: &["measure", "budget_ms"],
     later: &[],
 };
+pub(super) const DELIVERY: Section = Section {
+    title: "[delivery]",
+    keys: &["path", "durability", "mask", "stop_timeout", "dead_letters"],
+    later: &[],
+};
 pub(super) const LISTENER: Section = Section {
     title: "[[listener]]",
     keys: &[
@@ -72,13 +77,31 @@ pub(super) const LISTENER: Section = Section {
         "enabled",
         "switch_off_after_panics",
         "budget_ms",
+        "queue",
         "config",
     ],
     later: &[],
 };
+pub(super) const QUEUE: Section = Section {
+    title: "[listener.queue]",
+    keys: &[
+        "batch_messages",
+        "batch_bytes",
+        "batch_age_ms",
+        "concurrency",
+        "attempts",
+        "backoff_ms",
+        "backoff_max_ms",
+        "max_messages",
+        "max_mb",
+        "when_full",
+        "pause_after_ms",
+    ],
+    later: &[],
+};
 
-const ALL: [&Section; 8] = [
-    &TOP, &PLUGINS, &SIGNING, &LOG, &INTAKE, &FLOW, &DISPATCH, &LISTENER,
+const ALL: [&Section; 10] = [
+    &TOP, &PLUGINS, &SIGNING, &LOG, &INTAKE, &FLOW, &DISPATCH, &DELIVERY, &LISTENER, &QUEUE,
 ];
 
 impl Section {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json};
 use toml::de::DeValue;
 
+use super::delivery::{self, QueueSettings};
 use super::error::{ConfigError, Problem};
 use super::json;
 use super::keys::{LISTENER, nearest};
@@ -36,6 +37,8 @@ pub struct ListenerConfig {
     pub switch_off_after_panics: Option<NonZeroU32>,
     /// How long it may take for one event, if not as long as all others.
     pub budget: Option<Duration>,
+    /// What the operator sets of its delivery queues.
+    pub queue: QueueSettings,
     /// Its own settings, of which the host knows nothing. Dates have become text.
     pub config: Map<String, Json>,
     places: Option<Box<Places>>,
@@ -61,6 +64,7 @@ impl ListenerConfig {
             enabled: true,
             switch_off_after_panics: None,
             budget: None,
+            queue: QueueSettings::default(),
             config: Map::new(),
             places: None,
         }
@@ -113,6 +117,7 @@ impl fmt::Debug for ListenerConfig {
             .field("enabled", &self.enabled)
             .field("switch_off_after_panics", &self.switch_off_after_panics)
             .field("budget", &self.budget)
+            .field("queue", &self.queue)
             .field("config", &secrets::hide_all(&self.config))
             .field("place", &self.place().map(ToString::to_string))
             .finish_non_exhaustive()
@@ -184,6 +189,7 @@ fn read_entry(
     table.read("budget_ms", &mut listener.budget, |what, v| {
         walk.milliseconds(what, v).map(Some)
     });
+    delivery::read_queue(walk, table, &mut listener.queue);
     table.read("config", &mut listener.config, |what, v| {
         own_settings(walk, what, v)
     });

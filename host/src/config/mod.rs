@@ -7,6 +7,7 @@
 //! at the line through [`Place`].
 
 mod choice;
+mod delivery;
 mod error;
 mod excerpt;
 mod json;
@@ -25,6 +26,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+pub use delivery::{DeliveryConfig, Durability, QueueSettings, WhenFull};
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use listener::{ListenerConfig, is_instance_name};
 pub use log_filter::LogFilter;

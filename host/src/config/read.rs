@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::delivery;
 use super::error::{ConfigError, ConfigErrors, Problem};
 use super::json;
 use super::keys::{DISPATCH, FLOW, INTAKE, LOG, PLUGINS, SIGNING, TOP};
@@ -194,6 +195,7 @@ fn read_top(walk: &Walk<'_>, source: &Source<'_>, base_dir: &Path, table: &DeTab
             walk.milliseconds(what, v)
         });
     }
+    delivery::read(walk, &top, &mut config.delivery);
     config.listeners = listener::read(walk, source, &top);
     config
 }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf, absolute};
 use std::time::Duration;
 
+use super::delivery::DeliveryConfig;
 use super::listener::ListenerConfig;
 use super::log_filter::LogFilter;
 use crate::library::Trust;
@@ -33,6 +34,8 @@ pub struct Config {
     pub flow: FlowConfig,
     /// How listeners are called.
     pub dispatch: DispatchConfig,
+    /// How what listeners push is kept and delivered.
+    pub delivery: DeliveryConfig,
     /// The `[[listener]]` entries, in their order in the file. No two have the same name.
     pub listeners: Vec<ListenerConfig>,
 }
@@ -156,8 +159,16 @@ impl Config {
                 measure: true,
                 budget: Duration::from_millis(5),
             },
+            delivery: DeliveryConfig::default(),
             listeners: Vec::new(),
         }
+    }
+
+    /// The file of the queues' store.
+    pub fn queue_path(&self) -> PathBuf {
+        let path = &self.delivery.path;
+        path.clone()
+            .unwrap_or_else(|| self.data_dir.join("queue.db"))
     }
 
     /// Where the lock file of pinned plugins is, unless `pins` under `[plugins]` says otherwise.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json};
 
 use super::choice::Choice;
+use super::delivery;
 use super::listener::ListenerConfig;
 use super::secrets;
 use super::settings::Config;
@@ -67,6 +68,8 @@ impl fmt::Display for Config {
         writeln!(out, "\n[dispatch]\nmeasure = {}", self.dispatch.measure)?;
         writeln!(out, "budget_ms = {}", milliseconds(self.dispatch.budget))?;
 
+        delivery::show(out, &self.delivery)?;
+
         self.listeners
             .iter()
             .try_for_each(|listener| write_listener(out, listener))
@@ -98,6 +101,7 @@ fn write_listener(out: &mut fmt::Formatter<'_>, listener: &ListenerConfig) -> fm
     if let Some(budget) = listener.budget {
         writeln!(out, "budget_ms = {}", milliseconds(budget))?;
     }
+    delivery::show_queue(out, &listener.queue)?;
     if listener.config.is_empty() {
         return Ok(());
     }

@@ -258,7 +258,7 @@ impl<'d> Table<'d> {
     ) -> Option<Table<'d>> {
         let value = self.get(key)?;
         let Some(table) = value.get_ref().as_table() else {
-            let help = format!("its header is `[{key}]`");
+            let help = format!("its header is `{}`", section.title);
             walk.wrong_type(&format!("`{key}`"), "a table", value, Some(help));
             return None;
         };

@@ -117,7 +117,22 @@ fn walk(listeners: &[Arc<Registered>], event: &AtHand<'_>) -> Dispatched {
             dispatched.failures += u32::from(!well);
         }
     }
+    dispatched.failures += commit(&round, listeners, event);
     dispatched
+}
+
+/// Makes what the listeners pushed durable. Says how many calls failed after all, since it cannot be
+/// stored.
+#[inline]
+fn commit(round: &Round, listeners: &[Arc<Registered>], event: &AtHand<'_>) -> u32 {
+    match round.commit() {
+        Ok(()) => 0,
+        Err(not_stored) => {
+            let failed = listeners.iter();
+            let failed = failed.filter(|listener| listener.not_stored(&not_stored, event));
+            u32::try_from(failed.count()).unwrap_or(u32::MAX)
+        }
+    }
 }
 
 /// Reads the clock once before the first call and once after each.
@@ -137,5 +152,6 @@ fn walk_measuring(listeners: &[Arc<Registered>], event: &AtHand<'_>) -> Dispatch
             dispatched.failures += u32::from(!well);
         }
     }
+    dispatched.failures += commit(&round, listeners, event);
     dispatched
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::budget::Budget;
 use super::stats::{Stats, StatsSnapshot};
 use crate::Spi;
-use crate::ffi::{Failure, FailureKind, Instance, Round};
+use crate::ffi::{Failure, FailureKind, Instance, NotStored, Round};
 use crate::log::say;
 
 /// How a listener is to be treated.
@@ -132,6 +132,17 @@ impl Registered {
                 false
             }
         }
+    }
+
+    /// Notes that the call of this listener failed after all, if what it pushed is not stored; says
+    /// whether that is so.
+    #[cold]
+    pub(super) fn not_stored(&self, not_stored: &NotStored, event: &AtHand<'_>) -> bool {
+        let failure = self.instance.failure(not_stored);
+        if let Some(failure) = failure {
+            self.failed(failure, event);
+        }
+        failure.is_some()
     }
 
     /// Notes how long a call took, and says whether it stayed within the budget.

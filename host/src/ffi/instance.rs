@@ -3,11 +3,13 @@
 use op_listener_abi::{Buffer, Event, ListenerRef, Object, Status};
 
 use super::calls::Failure;
+use super::queues::{NotStored, Staging};
 use super::services::{HostSide, Turn, lossy};
 
 /// Hands one event to several instances in a row. What the calls need is set up once.
 pub(crate) struct Round {
     turn: Turn,
+    staging: Staging,
     /// Empty but behind a call that failed.
     output: Buffer,
 }
@@ -17,6 +19,7 @@ impl Round {
     pub(crate) fn begin() -> Self {
         Self {
             turn: Turn::begin(),
+            staging: Staging::begin(),
             output: Buffer::EMPTY,
         }
     }
@@ -36,6 +39,12 @@ impl Round {
             return Ok(());
         }
         Err(Failure::take(status, &mut self.output))
+    }
+
+    /// Commits what the listeners have pushed, if any has. Durable when this is back.
+    #[inline]
+    pub(crate) fn commit(&self) -> Result<(), NotStored> {
+        self.staging.commit()
     }
 }
 
@@ -95,6 +104,11 @@ impl Instance {
         })
     }
 
+    /// How this instance's call failed after all, if what it pushed is not stored.
+    pub(crate) fn failure<'n>(&self, not_stored: &'n NotStored) -> Option<&'n Failure> {
+        not_stored.of(self.side)
+    }
+
     /// The full path of the listener's type.
     pub(crate) fn class(&self) -> String {
         let class = self.table.class();
@@ -117,6 +131,8 @@ impl Instance {
 
     /// Tells the instance that no more events come. The caller sees to it that none does.
     pub(crate) fn shutdown(&self) -> Result<(), Failure> {
+        // The listener ends what its sinks need.
+        self.side.close_queues();
         let shutdown = self.table.shutdown();
         let mut output = Buffer::EMPTY;
         // SAFETY: as in `is_enabled`.

@@ -4,6 +4,7 @@
 
 mod calls;
 mod instance;
+mod queues;
 pub(crate) mod raw;
 mod services;
 pub(crate) mod witness;
@@ -11,6 +12,7 @@ pub(crate) mod witness;
 pub(crate) use calls::{Failure, FailureKind};
 pub(crate) use calls::{event_for_listeners, set_log_level, start};
 pub(crate) use instance::{Instance, Round};
+pub(crate) use queues::{NotStored, Queues};
 pub(crate) use services::{HostSide, Services};
 
 use op_listener_abi::spi;

@@ -7,17 +7,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use abi_stable::prefix_type::WithMetadata;
 use op_listener_abi::{
-    Buffer, HostHandle, HostTable, HostTableRef, LogRecord, PANIC_TARGET, Status, Text, service,
+    Buffer, HostHandle, HostTable, HostTableRef, LogRecord, PANIC_TARGET, PluginRef, Status, Text,
+    service,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::queues::{OwnQueues, Queues};
+use crate::config::QueueSettings;
 use crate::log::{bridge, say};
 use crate::signing::Signer;
 
 /// What the services need. One for the whole host.
 pub(crate) struct Services {
     pub(crate) signer: Arc<Signer>,
+    pub(crate) queues: Queues,
 }
 
 /// The host as one instance, or one library, sees it. Listeners may keep their handle for as long
@@ -26,6 +30,8 @@ pub(crate) struct HostSide {
     /// The instance's name; for a library as a whole the plugin's id.
     name: String,
     services: Arc<Services>,
+    /// `None` for a library as a whole.
+    own_queues: Option<OwnQueues>,
     closed: AtomicBool,
 }
 
@@ -71,8 +77,39 @@ impl HostSide {
         Box::leak(Box::new(Self {
             name: name.to_owned(),
             services: Arc::clone(services),
+            own_queues: None,
             closed: AtomicBool::new(false),
         }))
+    }
+
+    /// The side of an instance of a listener of that library.
+    pub(crate) fn of_instance(
+        name: &str,
+        services: &Arc<Services>,
+        library: PluginRef,
+        queues: &QueueSettings,
+    ) -> &'static Self {
+        Box::leak(Box::new(Self {
+            name: name.to_owned(),
+            services: Arc::clone(services),
+            own_queues: Some(OwnQueues::new(library, queues)),
+            closed: AtomicBool::new(false),
+        }))
+    }
+
+    pub(super) fn services(&self) -> &Services {
+        &self.services
+    }
+
+    pub(super) fn own_queues(&self) -> Option<&OwnQueues> {
+        self.own_queues.as_ref()
+    }
+
+    /// Ends deliveries to the instance's sinks. Waits for those under way, for a limited time.
+    pub(super) fn close_queues(&self) {
+        if let Some(own) = &self.own_queues {
+            own.close_all(&self.services.queues);
+        }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -89,6 +126,7 @@ impl HostSide {
     /// From now on the services answer that they are closed.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        self.close_queues();
     }
 
     /// Runs a call of this instance.
@@ -195,17 +233,20 @@ struct SignRequest<'a> {
 
 impl HostSide {
     /// Answers a call of the service of that number.
-    pub(super) fn serve(&self, service: u32, input: Text<'_>) -> (Status, String) {
+    pub(super) fn serve(&'static self, service: u32, input: Text<'_>) -> (Status, String) {
+        if self.closed.load(Ordering::Acquire) && is_known(service) {
+            return (Status::CLOSED, String::new());
+        }
         match service {
             service::SIGN => self.sign(input),
+            service::QUEUE_OPEN => self.open_queue(input),
+            service::QUEUE_PUSH => self.push(input),
+            service::QUEUE_CLOSE => self.close_queue(input),
             _ => (Status::UNSUPPORTED, String::new()),
         }
     }
 
     fn sign(&self, input: Text<'_>) -> (Status, String) {
-        if self.closed.load(Ordering::Acquire) {
-            return (Status::CLOSED, String::new());
-        }
         let request: SignRequest<'_> = match serde_json::from_slice(input.bytes().unwrap_or(b"")) {
             Ok(request) => request,
             Err(error) => return (Status::ERROR, format!("the request to sign: {error}")),
@@ -216,6 +257,13 @@ impl HostSide {
             Err(error) => (Status::ERROR, error.to_string()),
         }
     }
+}
+
+const fn is_known(service: u32) -> bool {
+    matches!(
+        service,
+        service::SIGN | service::QUEUE_OPEN | service::QUEUE_PUSH | service::QUEUE_CLOSE
+    )
 }
 
 /// Text from a listener, which may be written in a language that does not check.

@@ -158,6 +158,31 @@ codes! {
     KEY_FILE_EXPOSED = "OPL0402" Warn
         "Other users of this machine can read the file with the signing keys."
         "`chmod 600` it, and think of replacing the keys.";
+
+    STORE_FAILED = "OPL0801" Error
+        "The store of the delivery queues cannot be written or read: the disk is full, or the system reports an error. What listeners push meanwhile is refused, and each refusal counts as a failure of that listener (OPL0201). Nothing that was stored before is lost. Logged once in ten seconds at the most."
+        "Do what the line says: make room, or look at the disk. Once the store can be written again, all goes on by itself.";
+    STORE_DAMAGED = "OPL0802" Error
+        "The store of the delivery queues was found damaged. It was set aside under the name in the line, with what is in it, and a new one begun in its place with all messages that could be read. Some may be delivered a second time, and what could not be read is not delivered."
+        "Find out what damaged the file: the disk, or a program that wrote to it. The file that was set aside is not used any more; keep it for as long as you may want to look for what is missing.";
+    DEAD_LETTERS = "OPL0803" Warn
+        "Messages became dead letters: their sink refused them for good, or their attempts are used up. They are kept, and not tried again. Logged once in ten seconds at the most for each queue."
+        "`op-listener queue show QUEUE --dead` tells why. When the cause is mended, `op-listener queue retry` tries them again; `op-listener queue purge` drops them.";
+    MESSAGES_DROPPED = "OPL0804" Error
+        "A queue was full, and its policy is `drop-oldest`; or it had more dead letters than `dead_letters` allows. Logged once in ten seconds at the most for each queue."
+        "See why its sink does not take the messages; raise `max_messages` or `max_mb` under `[listener.queue]`, or `dead_letters` under `[delivery]`.";
+    QUEUE_HALTED = "OPL0805" Error
+        "A queue pauses itself: for as long as `pause_after_ms` says, nothing but failures came from its sink. Messages wait; one is tried from time to time, and the queue goes on by itself when one is delivered."
+        "See why the sink fails: the last reason is in the line.";
+    QUEUE_RESUMED = "OPL0806" Info
+        "A queue that had paused itself goes on: a message was delivered."
+        "Nothing.";
+    DELIVERY_HANGS = "OPL0807" Warn
+        "A call of a sink has not come back for a minute. The messages in its hands wait for it; other queues are not affected."
+        "Tell the listener's author: a sink has to have time limits. A reload or restart of the host gives the call up.";
+    DELIVERY_GIVEN_UP = "OPL0808" Warn
+        "Calls of sinks did not come back within `stop_timeout` when they were to end. They are left alone, and what they had in hand is delivered again."
+        "Raise `stop_timeout` under `[delivery]`, or tell the listener's author.";
 }
 
 #[cfg(test)]

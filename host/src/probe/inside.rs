@@ -11,7 +11,7 @@ use serde_json::json;
 use super::processes::Inside;
 use super::report::{self, Phase, Refusal, Report};
 use super::system::{self, Reports};
-use crate::ffi::{self, HostSide, Instance, Services};
+use crate::ffi::{self, HostSide, Instance, Queues, Services};
 use crate::library::{Metadata, Reason, Sealed, THIS_INTERFACE, inspect, load_from};
 use crate::log::bridge;
 use crate::signing::{Algorithm, Signer};
@@ -69,6 +69,7 @@ impl Tester<'_> {
         let signer = Signer::ephemeral(Algorithm::EdDsa).map_err(io::Error::other)?;
         let services = Services {
             signer: signer.into(),
+            queues: Queues::Nowhere,
         }
         .into();
         self.begin(Phase::Start)?;

@@ -179,7 +179,7 @@ impl Registrar<'_> {
                 .as_ref()
                 .is_none_or(|wanted| wanted.contains(&spi))
             {
-                outcome = outcome.and(self.make_instance(entry, *table, spi));
+                outcome = outcome.and(self.make_instance(entry, plugin.plugin(), *table, spi));
                 if matches!(outcome, Err(Refused { in_config: true })) {
                     // The others have the same settings, and would say the same of them.
                     break;
@@ -192,10 +192,11 @@ impl Registrar<'_> {
     fn make_instance(
         &mut self,
         entry: &ListenerConfig,
+        plugin: PluginRef,
         table: ListenerRef,
         spi: Spi,
     ) -> Result<(), Refused> {
-        let side = HostSide::new(&entry.name, self.services);
+        let side = HostSide::of_instance(&entry.name, self.services, plugin, &entry.queue);
         let request = self.init_request(entry);
         let instance = match Instance::init(table, side, &request) {
             Ok(instance) => instance,

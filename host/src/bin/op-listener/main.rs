@@ -1,6 +1,7 @@
 //! The `op-listener` command. A file per subcommand; this one reads the command line and turns
 //! outcomes into exit codes.
 
+mod ask;
 mod check;
 mod config;
 mod exit;
@@ -9,6 +10,8 @@ mod keys;
 mod list;
 mod pin;
 mod probe;
+#[cfg(feature = "delivery")]
+mod queue;
 mod run;
 
 use std::panic;
@@ -55,6 +58,10 @@ enum Command {
     /// Make a signing key, or print the public JWK set of one
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Look into the delivery queues, retry, drop, pause and resume
+    #[cfg(feature = "delivery")]
+    #[command(subcommand)]
+    Queue(queue::Command),
     /// Check or show a configuration
     #[command(subcommand)]
     Config(config::Command),
@@ -82,6 +89,8 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::check(arguments).into(),
         Command::CheckOne(arguments) => check::one(&arguments).into(),
         Command::Keys(command) => keys::keys(command).into(),
+        #[cfg(feature = "delivery")]
+        Command::Queue(command) => queue::queue(command).into(),
         Command::Config(command) => config::config(command).into(),
     });
     outcome.unwrap_or(Exit::Internal.into())

@@ -1,12 +1,12 @@
 //! `op-listener pin`: writes down which bytes may be loaded, after showing what changes.
 
-use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
 use op_listener_host::config::Config;
 use op_listener_host::library::Trust;
 use op_listener_host::pinning::{Plan, WriteError};
 
+use crate::ask;
 use crate::exit::{Exit, print};
 
 #[derive(clap::Args)]
@@ -73,12 +73,12 @@ fn write(plan: &Plan, yes: bool) -> Exit {
         return Exit::Well;
     }
     if !yes {
-        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        if !ask::is_possible() {
             return Exit::Usage.because(format_args!(
                 "nothing was written to {path:?}, since there is no terminal to ask on: agree to the change with `--yes`"
             ));
         }
-        if !agreed(&format!("Write this to {path:?}? [y/N] ")) {
+        if !ask::agreed(&format!("Write this to {path:?}? [y/N] ")) {
             return Exit::Usage.because("nothing was written");
         }
     }
@@ -90,16 +90,4 @@ fn write(plan: &Plan, yes: bool) -> Exit {
         Err(error @ WriteError::Io(..)) => Exit::Internal.because(error),
         Err(error) => Exit::Usage.because(error),
     }
-}
-
-/// Asks on the terminal. Whatever is no clear yes is a no.
-fn agreed(question: &str) -> bool {
-    let mut terminal = io::stderr().lock();
-    let asked = terminal
-        .write_all(question.as_bytes())
-        .and_then(|()| terminal.flush());
-    let mut answer = String::new();
-    asked.is_ok()
-        && io::stdin().lock().read_line(&mut answer).is_ok()
-        && matches!(answer.trim(), "y" | "Y" | "yes" | "Yes" | "YES")
 }

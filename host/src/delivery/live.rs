@@ -1,0 +1,301 @@
+//! A queue of the running host: its bounds, who has it open, and what its workers have agreed on.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::message::Content;
+use super::options::Options;
+use super::rows::{Counts, Done};
+use super::seldom::Seldom;
+use super::stats::QueueSnapshot;
+use super::{Courier, Full};
+use crate::config::WhenFull;
+use crate::log::say;
+
+/// A queue.
+pub(crate) struct Live {
+    pub(super) number: i64,
+    pub(super) name: String,
+    /// As of the last transaction.
+    waiting: Gauge,
+    /// Pushed, and not yet committed.
+    reserved: Gauge,
+    dead: Gauge,
+    pushed: AtomicU64,
+    rejected: AtomicU64,
+    dropped: AtomicU64,
+    delivered: AtomicU64,
+    retried: AtomicU64,
+    died: AtomicU64,
+    pub(super) deaths: Seldom,
+    drops: Seldom,
+    pub(super) trouble: Seldom,
+    plan: Mutex<Plan>,
+    /// Something of the plan has changed, or of what is in the store.
+    pub(super) changed: Condvar,
+}
+
+#[derive(Default)]
+struct Gauge {
+    messages: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Gauge {
+    fn set(&self, messages: u64, bytes: u64) {
+        self.messages.store(messages, Relaxed);
+        self.bytes.store(bytes, Relaxed);
+    }
+}
+
+/// What the workers of a queue go by.
+#[derive(Default)]
+pub(super) struct Plan {
+    /// Those who have the queue open; the last one's sink is called.
+    pub(super) openings: Vec<Arc<Opening>>,
+    /// The messages in the hands of sinks, each with the number of the opening.
+    pub(super) in_flight: HashMap<i64, u64>,
+    pub(super) calls: Vec<Call>,
+    /// One worker looks for messages at a time.
+    pub(super) gathering: bool,
+    /// Counted up when there may be other messages to be found.
+    pub(super) news: u64,
+    /// As the store has it: see [`Counts`].
+    pub(super) paused: bool,
+    pub(super) halted: Option<(i64, String)>,
+    /// Nothing is tried before.
+    pub(super) calm_until: Option<Instant>,
+    /// How many batches in a row came to nothing but failures, …
+    pub(super) failures: u32,
+    /// … and since when.
+    pub(super) failing_since: Option<Instant>,
+}
+
+/// A call of a sink that is under way.
+pub(super) struct Call {
+    pub(super) opening: u64,
+    pub(super) begin: Instant,
+    /// It was logged that it takes too long.
+    pub(super) said: bool,
+}
+
+/// A queue that a listener has open.
+pub(crate) struct Opening {
+    pub(super) number: u64,
+    pub(super) queue: Arc<Live>,
+    pub(super) options: Options,
+    pub(super) courier: Box<dyn Courier>,
+    pub(super) stopped: AtomicBool,
+    /// How many of its workers there are. Changed with the plan locked.
+    pub(super) workers: AtomicU64,
+}
+
+/// A message on its way into a queue, and the room that is kept for it.
+pub(crate) struct Push {
+    reserved: Reserved,
+    pub(super) content: Content,
+    pub(super) sum: i64,
+    pub(super) ordered: bool,
+    /// The bounds that the oldest messages make room for.
+    pub(super) make_room: Option<(u64, u64)>,
+}
+
+struct Reserved {
+    queue: Arc<Live>,
+    size: u64,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        let reserved = &self.queue.reserved;
+        reserved.messages.fetch_sub(1, Relaxed);
+        reserved.bytes.fetch_sub(self.size, Relaxed);
+    }
+}
+
+impl Push {
+    pub(super) fn queue(&self) -> &Arc<Live> {
+        &self.reserved.queue
+    }
+}
+
+impl Opening {
+    /// Makes a message ready to be committed: it counts against the bound from now on.
+    pub(crate) fn push(&self, content: Content) -> Result<Push, Full> {
+        let Options {
+            max_messages,
+            max_bytes,
+            when_full,
+            ..
+        } = self.options;
+        let size = content.size();
+        let queue = &self.queue;
+        let before = (
+            queue.reserved.messages.fetch_add(1, Relaxed),
+            queue.reserved.bytes.fetch_add(size, Relaxed),
+        );
+        let reserved = Reserved {
+            queue: Arc::clone(queue),
+            size,
+        };
+        let messages = queue.waiting.messages.load(Relaxed) + before.0 + 1;
+        let bytes = queue.waiting.bytes.load(Relaxed) + before.1 + size;
+        let full = messages > max_messages || bytes > max_bytes;
+        if full && when_full == WhenFull::Reject {
+            queue.rejected.fetch_add(1, Relaxed);
+            return Err(Full {
+                queue: queue.name.clone(),
+                messages: messages > max_messages,
+                bound: if messages > max_messages {
+                    max_messages
+                } else {
+                    max_bytes
+                },
+            });
+        }
+        Ok(Push {
+            reserved,
+            sum: content.sum(),
+            content,
+            ordered: self.options.is_ordered(),
+            make_room: (when_full == WhenFull::DropOldest).then_some((max_messages, max_bytes)),
+        })
+    }
+
+    /// The number of this opening, which no other of the process has.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// What is in force.
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Relaxed)
+    }
+
+    /// Lets no further call of the sink begin.
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Relaxed);
+        // With the plan locked, so that no worker is between looking and waiting.
+        drop(self.queue.plan());
+        self.queue.changed.notify_all();
+    }
+
+    /// Waits until no call of the sink is under way, for so long at the most. Says whether that came
+    /// to be; otherwise the thread is given up, and its messages are delivered again.
+    pub(super) fn wait(&self, deadline: Instant) -> bool {
+        let mut plan = self.queue.plan();
+        while self.workers.load(Relaxed) > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                plan.in_flight.retain(|_, opening| *opening != self.number);
+                plan.calls.retain(|call| call.opening != self.number);
+                return false;
+            }
+            let waited = self.queue.changed.wait_timeout(plan, left);
+            plan = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+}
+
+impl Live {
+    pub(super) fn new(number: i64, name: &str) -> Self {
+        Self {
+            number,
+            name: name.to_owned(),
+            waiting: Gauge::default(),
+            reserved: Gauge::default(),
+            dead: Gauge::default(),
+            pushed: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            delivered: AtomicU64::new(0),
+            retried: AtomicU64::new(0),
+            died: AtomicU64::new(0),
+            deaths: Seldom::default(),
+            drops: Seldom::default(),
+            trouble: Seldom::default(),
+            plan: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    pub(super) fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes pushes that came to nothing since the store failed.
+    pub(super) fn rejected(&self) {
+        self.rejected.fetch_add(1, Relaxed);
+    }
+
+    /// A transaction was committed after which the queue is so, and that has done this.
+    pub(super) fn committed(&self, counts: &Counts, done: &Done) {
+        self.waiting.set(counts.waiting, counts.waiting_bytes);
+        self.dead.set(counts.dead, counts.dead_bytes);
+        for (sum, done) in [
+            (&self.pushed, done.pushed),
+            (&self.delivered, done.delivered),
+            (&self.retried, done.retried),
+            (&self.died, done.died),
+            (&self.dropped, done.dropped),
+        ] {
+            if done > 0 {
+                sum.fetch_add(done, Relaxed);
+            }
+        }
+        let mut plan = self.plan();
+        let resumed =
+            (plan.paused && !counts.paused) || (plan.halted.is_some() && counts.halted.is_none());
+        if resumed {
+            plan.calm_until = None;
+            plan.failures = 0;
+            plan.failing_since = None;
+        }
+        plan.paused = counts.paused;
+        plan.halted.clone_from(&counts.halted);
+        plan.news += 1;
+        drop(plan);
+        self.changed.notify_all();
+        if done.dropped > 0
+            && let Some(count) = self.drops.note(done.dropped)
+        {
+            say!(
+                MESSAGES_DROPPED,
+                "The queue '{}' is full: its {count} oldest messages were dropped since the last such line",
+                self.name,
+            );
+        }
+    }
+
+    /// What is known of it; how long the oldest message waits is for the store to say.
+    pub(super) fn snapshot(&self, oldest: Option<Duration>) -> QueueSnapshot {
+        let plan = self.plan();
+        let (paused, halted) = (plan.paused, plan.halted.is_some());
+        let open = !plan.openings.is_empty();
+        drop(plan);
+        QueueSnapshot {
+            name: self.name.clone(),
+            waiting: self.waiting.messages.load(Relaxed),
+            waiting_bytes: self.waiting.bytes.load(Relaxed),
+            oldest,
+            dead: self.dead.messages.load(Relaxed),
+            dead_bytes: self.dead.bytes.load(Relaxed),
+            paused,
+            halted,
+            open,
+            pushed: self.pushed.load(Relaxed),
+            rejected: self.rejected.load(Relaxed),
+            dropped: self.dropped.load(Relaxed),
+            delivered: self.delivered.load(Relaxed),
+            retried: self.retried.load(Relaxed),
+            died: self.died.load(Relaxed),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The delivery queue, with a real host, a real library, a real store, and all that can go wrong with
+//! them.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+mod crashes;
+mod delivering;
+mod driver;
+mod yard;

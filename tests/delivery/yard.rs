@@ -1,0 +1,123 @@
+//! A directory with a courier, a host over it, and what the courier has delivered.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use op_listener_host::config::Config;
+use op_listener_host::delivery::QueueSnapshot;
+use op_listener_host::event::Event;
+use op_listener_host::{Host, StartError};
+use op_listener_tests::{Library, copy_into};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Nothing takes longer, unless something is wrong.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A directory for a host with couriers.
+pub(crate) struct Yard {
+    dir: TempDir,
+}
+
+impl Yard {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("plugins")).unwrap();
+        copy_into(
+            &dir.path().join("plugins"),
+            "courier",
+            &Library::Courier.file(),
+        );
+        Self { dir }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The queues' store.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.path().join("op-listener-data/queue.db")
+    }
+
+    /// Tells the sinks what to do from now on.
+    pub(crate) fn script(&self, words: &str) {
+        let new = self.path().join("script.new");
+        fs::write(&new, words).unwrap();
+        fs::rename(new, self.path().join("script")).unwrap();
+    }
+
+    /// Starts a host with this configuration.
+    pub(crate) fn try_host(&self, config: &str) -> Result<Host, StartError> {
+        // The key is made anew for each host, and this one is quickly made.
+        let config = format!("{config}\n[signing]\nalgorithm = \"ES256\"\n");
+        let config = Config::from_str(&config, "test.toml", self.path()).unwrap();
+        Host::builder().config(config).build()
+    }
+
+    /// Starts a host with one courier of these settings.
+    pub(crate) fn host(&self, settings: &str) -> Host {
+        self.try_host(&courier("courier", settings)).unwrap()
+    }
+
+    /// What was delivered, in order.
+    pub(crate) fn delivered(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.path().join("delivered.ndjson")).unwrap_or_default();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// The payloads of what was delivered, in order.
+    pub(crate) fn payloads(&self) -> Vec<String> {
+        let delivered = self.delivered().into_iter();
+        delivered
+            .map(|line| line["payload"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Waits until so many messages were delivered.
+    pub(crate) fn wait_for(&self, count: usize) -> Vec<String> {
+        eventually(|| self.payloads().len() >= count);
+        self.payloads()
+    }
+}
+
+/// An entry for a courier.
+pub(crate) fn courier(name: &str, settings: &str) -> String {
+    format!(
+        "[[listener]]\nplugin = \"courier\"\nname = \"{name}\"\n[listener.config]\n{settings}\n"
+    )
+}
+
+/// Waits until something holds.
+pub(crate) fn eventually(holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "it does not come to be");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// An event of that id, of a client.
+pub(crate) fn event_of<'a>(id: &'a str, client: &'a str) -> Event<'a> {
+    Event::id_token_issue("alice", client, r#"{"sub":"alice"}"#)
+        .issuer("https://op.example.com")
+        .id(id)
+        .build()
+        .unwrap()
+}
+
+/// Dispatches an event of that id, which must go well.
+pub(crate) fn dispatch(host: &Host, id: &str) {
+    let dispatched = host.dispatch(&event_of(id, "000123"));
+    assert_eq!(dispatched.failures, 0, "{id}");
+}
+
+/// What the host knows of a queue.
+pub(crate) fn queue(host: &Host, name: &str) -> QueueSnapshot {
+    let queues = host.delivery().queues.into_iter();
+    queues.filter(|queue| queue.name == name).last().unwrap()
+}
