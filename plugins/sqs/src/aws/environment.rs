@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::env;
 use std::path::PathBuf;
 
-/// The variables of the process, or those of a test.
+/// The variables of the process, or these.
 #[derive(Clone, Debug)]
 pub(crate) enum Environment {
     Process,
-    #[cfg_attr(not(test), expect(dead_code, reason = "tests must not change the process's"))]
     These(BTreeMap<String, String>),
 }
 

@@ -17,4 +17,4 @@ pub(crate) use error::{AwsError, Refusal};
 pub(crate) use web::{Web, WebError};
 
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;

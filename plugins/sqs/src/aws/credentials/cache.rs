@@ -44,7 +44,7 @@ impl Cache {
         {
             return Ok(kept);
         }
-        match self.chain.credentials() {
+        match self.chain.credentials().and_then(not_ended) {
             Ok(new) => {
                 let new = Arc::new(new);
                 *locked(&self.kept) = Some(Arc::clone(&new));
@@ -70,6 +70,15 @@ impl Cache {
 
     fn kept(&self) -> Option<Arc<Credentials>> {
         locked(&self.kept).clone()
+    }
+}
+
+/// Some places hand over what they have kept for too long.
+fn not_ended(new: Credentials) -> Result<Credentials, CredentialsError> {
+    if new.last(Duration::ZERO) {
+        Ok(new)
+    } else {
+        Err(CredentialsError::Ended)
     }
 }
 

@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn only_known_hosts_are_asked_without_tls() {
-        let url_of = |url: &str| url(&Environment::of([(FULL, url)]));
+        let url_of = |full: &str| url(&Environment::of([(FULL, full)]));
         for known in [
             "http://127.0.0.1:8080/x?id=1",
             "http://127.9.9.9/x",

@@ -34,8 +34,8 @@ pub(crate) enum CredentialsError {
     Refused(&'static str, Refusal),
     /// An answer that holds no credentials: of which place, and why.
     NotUnderstood(&'static str, String),
-    /// What was to be had has ended already: from which place.
-    Expired(&'static str),
+    /// What was to be had has ended already.
+    Ended,
 }
 
 impl fmt::Display for CredentialsError {
@@ -71,7 +71,9 @@ impl fmt::Display for CredentialsError {
             Self::NotUnderstood(place, why) => {
                 write!(f, "the answer of {place} holds no credentials: {why}")
             }
-            Self::Expired(place) => write!(f, "those of {place} have ended already"),
+            Self::Ended => f.write_str(
+                "those that were to be had have ended already: is this machine's clock right?",
+            ),
         }
     }
 }
