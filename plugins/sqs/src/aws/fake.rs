@@ -25,7 +25,7 @@ impl Asked {
 }
 
 /// An answer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Said {
     status: u16,
     headers: Vec<(String, String)>,
