@@ -17,7 +17,10 @@ struct Numbers(u64);
 
 impl Numbers {
     fn next(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         (self.0 >> 33) % below
     }
 }
@@ -56,7 +59,9 @@ fn what_was_answered_is_delivered_however_often_the_process_is_killed() {
         .map(|(number, (out, order))| courier(&format!("c{number}"), &sinks(order, out)))
         .collect();
     // Two are enough to find what is wrong with either; all three share each commit.
-    let config = format!("{couriers}[delivery]\ndurability = \"process\"\n[signing]\nalgorithm = \"EdDSA\"\n");
+    let config = format!(
+        "{couriers}[delivery]\ndurability = \"process\"\n[signing]\nalgorithm = \"EdDSA\"\n"
+    );
     let mut numbers = Numbers(1);
     let mut answered = HashSet::new();
     for run in 0..KILLS {
@@ -69,14 +74,23 @@ fn what_was_answered_is_delivered_however_often_the_process_is_killed() {
             events: None,
             env: Vec::new(),
         };
-        let said = drive.start().kill_after(Duration::from_millis(numbers.next(120)));
+        let said = drive
+            .start()
+            .kill_after(Duration::from_millis(numbers.next(120)));
         assert!(said.failed.is_empty() && !said.ended, "run {run}: {said:?}");
         answered.extend(said.well);
     }
     yard.script("");
     let host = yard.try_host(&couriers).unwrap();
     eventually(|| (0..3).all(|number| queue(&host, &format!("c{number}")).waiting == 0));
-    assert_eq!(host.delivery().queues.iter().map(|queue| queue.dead).sum::<u64>(), 0);
+    assert_eq!(
+        host.delivery()
+            .queues
+            .iter()
+            .map(|queue| queue.dead)
+            .sum::<u64>(),
+        0
+    );
     host.shutdown();
     assert!(answered.len() > KILLS, "there was load: {}", answered.len());
     for (out, order) in outs.iter().zip(orders) {
@@ -85,12 +99,23 @@ fn what_was_answered_is_delivered_however_often_the_process_is_killed() {
         for id in &delivered {
             *times.entry(id).or_default() += 1;
         }
-        let missing: Vec<_> = answered.iter().filter(|id| !times.contains_key(&***id)).collect();
-        assert!(missing.is_empty(), "{out}: of {} missing {missing:?}", answered.len());
+        let missing: Vec<_> = answered
+            .iter()
+            .filter(|id| !times.contains_key(&***id))
+            .collect();
+        assert!(
+            missing.is_empty(),
+            "{out}: of {} missing {missing:?}",
+            answered.len()
+        );
         // What was in hand when the process was killed comes again, and nothing else.
         let again = delivered.len() - times.len();
         assert!(again <= KILLS * BATCH, "{out}: {again} came again");
-        println!("{out}: {} answered, {} delivered, {again} again", answered.len(), times.len());
+        println!(
+            "{out}: {} answered, {} delivered, {again} again",
+            answered.len(),
+            times.len()
+        );
         if !order.is_empty() {
             in_order(out, &delivered);
         }

@@ -54,12 +54,20 @@ impl Drive<'_> {
     pub(crate) fn start(&self) -> Driver {
         let mut command = Command::new(env::current_exe().unwrap());
         command
-            .args(["driver::drive", "--exact", "--nocapture", "--test-threads=1"])
+            .args([
+                "driver::drive",
+                "--exact",
+                "--nocapture",
+                "--test-threads=1",
+            ])
             .env(DRIVE, self.dir)
             .env("OP_LISTENER_TEST_CONFIG", self.config)
             .env("OP_LISTENER_TEST_RUN", self.run)
             .env("OP_LISTENER_TEST_THREADS", self.threads.to_string())
-            .env("OP_LISTENER_TEST_EVENTS", self.events.unwrap_or(0).to_string())
+            .env(
+                "OP_LISTENER_TEST_EVENTS",
+                self.events.unwrap_or(0).to_string(),
+            )
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
@@ -177,7 +185,10 @@ fn drive() {
         }
         // Until standard input ends.
         let mut rest = String::new();
-        while std::io::stdin().read_line(&mut rest).is_ok_and(|read| read > 0) {}
+        while std::io::stdin()
+            .read_line(&mut rest)
+            .is_ok_and(|read| read > 0)
+        {}
         if events == 0 {
             stop.store(true, Ordering::Relaxed);
         }

@@ -235,7 +235,8 @@ impl Admin {
     ) -> Result<Vec<i64>, StoreError> {
         let select = match which {
             Selection::Numbers(numbers) => {
-                let mut numbers: Vec<_> = numbers.iter().copied().filter(|it| *it > after).collect();
+                let mut numbers: Vec<_> =
+                    numbers.iter().copied().filter(|it| *it > after).collect();
                 numbers.sort_unstable();
                 numbers.dedup();
                 numbers.truncate(most);

@@ -43,7 +43,9 @@ pub fn queues_table(host: Option<Option<u32>>, queues: &[QueueState]) -> String 
     let _ = match host {
         None => writeln!(text, "no host is running with this store"),
         Some(None) => writeln!(text, "a host is running with this store"),
-        Some(Some(process)) => writeln!(text, "a host is running with this store: process {process}"),
+        Some(Some(process)) => {
+            writeln!(text, "a host is running with this store: process {process}")
+        }
     };
     if queues.is_empty() {
         text.push_str("no queue was opened yet\n");
@@ -75,7 +77,12 @@ pub fn queues_table(host: Option<Option<u32>>, queues: &[QueueState]) -> String 
         );
         if let Some(since) = queue.halted_since_ms {
             let reason = queue.halted_reason.as_deref().unwrap_or_default();
-            let _ = writeln!(text, "  halted     since {}: {}", instant(since), plain(reason));
+            let _ = writeln!(
+                text,
+                "  halted     since {}: {}",
+                instant(since),
+                plain(reason)
+            );
         }
     }
     text
@@ -186,7 +193,12 @@ impl View<'_> {
         }
         if let Some(reason) = &message.reason {
             let status = message.status.map(|status| format!(" (status {status})"));
-            let _ = writeln!(text, "  reason  {}{}", plain(reason), status.unwrap_or_default());
+            let _ = writeln!(
+                text,
+                "  reason  {}{}",
+                plain(reason),
+                status.unwrap_or_default()
+            );
         }
         if let Some(answer) = self.answer(message) {
             let _ = writeln!(text, "  answer  {}", plain(&answer));

@@ -57,10 +57,20 @@ pub(crate) struct Show {
     #[arg(long, conflicts_with = "numbers")]
     dead: bool,
     /// How many messages
-    #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "numbers")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 100,
+        conflicts_with = "numbers"
+    )]
     limit: usize,
     /// Only messages with larger numbers
-    #[arg(long, value_name = "NUMBER", default_value_t = 0, conflicts_with = "numbers")]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 0,
+        conflicts_with = "numbers"
+    )]
     after: i64,
     /// With the payload of each
     #[arg(long)]
@@ -230,7 +240,12 @@ fn show(arguments: Show) -> Outcome {
         let messages: Vec<_> = messages.iter().map(|message| view.json(message)).collect();
         json(&messages)
     } else {
-        print(messages.iter().map(|message| view.text(message)).collect::<String>())
+        print(
+            messages
+                .iter()
+                .map(|message| view.text(message))
+                .collect::<String>(),
+        )
     };
     if let Selection::Numbers(numbers) = which
         && shown == Exit::Well
@@ -317,10 +332,7 @@ fn purge(arguments: Purge) -> Outcome {
     Ok(print(format_args!("{done} messages were dropped\n")))
 }
 
-fn switch(
-    arguments: &OfQueue,
-    how: fn(&Admin, &QueueState) -> Result<(), StoreError>,
-) -> Outcome {
+fn switch(arguments: &OfQueue, how: fn(&Admin, &QueueState) -> Result<(), StoreError>) -> Outcome {
     let opened = open(&arguments.store)?;
     let queue = opened.queue(&arguments.queue)?;
     how(&opened.admin, &queue).map_err(failed)?;

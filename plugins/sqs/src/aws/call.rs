@@ -175,7 +175,10 @@ impl Service {
             return false;
         }
         let ahead = self.ahead.fetch_add(off, Ordering::Relaxed) + off;
-        tracing::warn!(seconds = ahead, "AWS's clock is ahead of this machine's; allowing for it");
+        tracing::warn!(
+            seconds = ahead,
+            "AWS's clock is ahead of this machine's; allowing for it"
+        );
         true
     }
 

@@ -74,7 +74,10 @@ pub(crate) fn parse(url: &str) -> Result<Endpoint, NoUrl> {
 impl Endpoint {
     /// Whether what is sent there can be read on the way.
     pub(crate) fn is_open_to_others(&self) -> bool {
-        let host = self.host.rsplit_once(':').map_or(&*self.host, |(host, _)| host);
+        let host = self
+            .host
+            .rsplit_once(':')
+            .map_or(&*self.host, |(host, _)| host);
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let address = host.parse::<std::net::IpAddr>();
         !self.secure && host != "localhost" && !address.is_ok_and(|address| address.is_loopback())
@@ -108,10 +111,12 @@ pub(super) fn of_queue(url: &str) -> Option<Endpoint> {
 pub(crate) fn region_of(url: &str) -> Option<String> {
     let host = parse(url).ok()?.host;
     let ours = SUFFIXES.iter().map(|(_, suffix)| *suffix);
-    let labels = ours.chain(["amazonaws.com", "api.aws"]).find_map(|suffix| {
-        let before = host.strip_suffix(suffix)?.strip_suffix('.')?;
-        Some(before.split('.').collect::<Vec<_>>())
-    })?;
+    let labels = ours
+        .chain(["amazonaws.com", "api.aws"])
+        .find_map(|suffix| {
+            let before = host.strip_suffix(suffix)?.strip_suffix('.')?;
+            Some(before.split('.').collect::<Vec<_>>())
+        })?;
     let at = |wanted: &[&str]| labels.iter().position(|label| wanted.contains(label));
     if let Some(service) = at(&["sqs", "sqs-fips"]) {
         return labels.get(service + 1).map(|region| (*region).to_owned());
@@ -169,12 +174,20 @@ pub(super) fn configured(
     if environment.is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
         return None;
     }
-    let variables = [format!("AWS_ENDPOINT_URL_{service}"), "AWS_ENDPOINT_URL".to_owned()];
+    let variables = [
+        format!("AWS_ENDPOINT_URL_{service}"),
+        "AWS_ENDPOINT_URL".to_owned(),
+    ];
     let of_environment = variables.into_iter().find_map(|name| {
         let url = environment.get(&name)?;
         Some((name, url))
     });
-    of_environment.or_else(|| Some(("`endpoint_url` of the profile".to_owned(), of_profile?.to_owned())))
+    of_environment.or_else(|| {
+        Some((
+            "`endpoint_url` of the profile".to_owned(),
+            of_profile?.to_owned(),
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -185,7 +198,10 @@ mod tests {
     fn urls_are_read_with_what_requests_need_of_them() {
         let endpoint = parse("http://LocalHost:4566/a/").unwrap();
         assert_eq!(endpoint.url, "http://LocalHost:4566/a");
-        assert_eq!((&*endpoint.host, &*endpoint.path), ("LocalHost:4566", "/a/"));
+        assert_eq!(
+            (&*endpoint.host, &*endpoint.path),
+            ("LocalHost:4566", "/a/")
+        );
         let endpoint = parse("https://sqs.example.com:443").unwrap();
         assert_eq!((&*endpoint.host, &*endpoint.path), ("sqs.example.com", "/"));
         for (wrong, why) in [
@@ -253,13 +269,24 @@ mod tests {
                 Some("eu-west-1"),
                 "https://sqs.eu-west-1.amazonaws.com",
             ),
-            ("http://localhost:4566/0/q", "q", None, "http://localhost:4566"),
+            (
+                "http://localhost:4566/0/q",
+                "q",
+                None,
+                "http://localhost:4566",
+            ),
         ] {
             assert_eq!(queue_of(url), Some(queue), "{url}");
             assert_eq!(region_of(url).as_deref(), region, "{url}");
             assert_eq!(of_queue(url).unwrap().url, endpoint, "{url}");
         }
-        for not in ["https://a", "https://a/", "https://a/q", "https://a/1/", "a/1/q"] {
+        for not in [
+            "https://a",
+            "https://a/",
+            "https://a/q",
+            "https://a/1/",
+            "a/1/q",
+        ] {
             assert_eq!(queue_of(not), None, "{not}");
         }
     }
@@ -273,7 +300,11 @@ mod tests {
             ("eu-central-1", &none, "sqs.eu-central-1.amazonaws.com"),
             ("cn-north-1", &none, "sqs.cn-north-1.amazonaws.com.cn"),
             ("us-iso-east-1", &none, "sqs.us-iso-east-1.c2s.ic.gov"),
-            ("us-gov-west-1", &fips, "sqs-fips.us-gov-west-1.amazonaws.com"),
+            (
+                "us-gov-west-1",
+                &fips,
+                "sqs-fips.us-gov-west-1.amazonaws.com",
+            ),
             ("us-east-1", &dual, "sqs.us-east-1.api.aws"),
         ] {
             assert_eq!(of_service("sqs", region, environment).host, host);

@@ -127,8 +127,14 @@ mod tests {
     fn codes_are_undressed() {
         for (dressed, bare) in [
             ("com.amazonaws.sqs#QueueDoesNotExist", "QueueDoesNotExist"),
-            ("AWS.SimpleQueueService.NonExistentQueue", "NonExistentQueue"),
-            ("ThrottlingException:http://internal.amazon.com/x/", "ThrottlingException"),
+            (
+                "AWS.SimpleQueueService.NonExistentQueue",
+                "NonExistentQueue",
+            ),
+            (
+                "ThrottlingException:http://internal.amazon.com/x/",
+                "ThrottlingException",
+            ),
             ("KMS.AccessDeniedException", "KMS.AccessDeniedException"),
         ] {
             assert_eq!(Refusal::bare_code(dressed), bare);

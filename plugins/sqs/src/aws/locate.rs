@@ -119,7 +119,11 @@ mod tests {
         }
     }
 
-    fn located(settings: &AwsSettings, target: &Target, environment: &Environment) -> (String, String) {
+    fn located(
+        settings: &AwsSettings,
+        target: &Target,
+        environment: &Environment,
+    ) -> (String, String) {
         let web = Web::without_tls(Duration::from_secs(1));
         let located = locate(settings, target, environment, &web).unwrap();
         (located.endpoint.url, located.region)
@@ -129,14 +133,21 @@ mod tests {
     fn the_region_comes_from_the_first_that_says() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("config");
-        std::fs::write(&file, "[default]\nregion=ca-west-1\n[profile p]\nregion=sa-east-1\n").unwrap();
+        std::fs::write(
+            &file,
+            "[default]\nregion=ca-west-1\n[profile p]\nregion=sa-east-1\n",
+        )
+        .unwrap();
         let file = file.to_str().unwrap();
         let all = Environment::of([
             ("AWS_REGION", "eu-north-1"),
             ("AWS_DEFAULT_REGION", "eu-south-1"),
             ("AWS_CONFIG_FILE", file),
         ]);
-        let fewer = Environment::of([("AWS_DEFAULT_REGION", "eu-south-1"), ("AWS_CONFIG_FILE", file)]);
+        let fewer = Environment::of([
+            ("AWS_DEFAULT_REGION", "eu-south-1"),
+            ("AWS_CONFIG_FILE", file),
+        ]);
         let fewest = Environment::of([("AWS_CONFIG_FILE", file)]);
         let in_config = AwsSettings {
             region: Some("af-south-1".to_owned()),

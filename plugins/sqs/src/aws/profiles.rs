@@ -126,7 +126,11 @@ impl Profiles {
             let name = if nested {
                 format!("{outer}.{name}")
             } else {
-                outer = if value.is_empty() { name.clone() } else { String::new() };
+                outer = if value.is_empty() {
+                    name.clone()
+                } else {
+                    String::new()
+                };
                 name
             };
             if let Some(section) = &mut section
@@ -190,12 +194,15 @@ sso_region = us-east-1
 sqs =
   endpoint_url = http://sqs.example.com
 ";
-    const CREDENTIALS: &str = "[dev]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key=a#b;c=\n";
+    const CREDENTIALS: &str =
+        "[dev]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key=a#b;c=\n";
 
     fn both() -> Profiles {
         let mut profiles = Profiles::default();
         profiles.add(CONFIG, true, Path::new("config")).unwrap();
-        profiles.add(CREDENTIALS, false, Path::new("credentials")).unwrap();
+        profiles
+            .add(CREDENTIALS, false, Path::new("credentials"))
+            .unwrap();
         profiles
     }
 
@@ -214,24 +221,44 @@ sqs =
     #[test]
     fn endpoints_are_of_a_service_or_of_all() {
         let profiles = both();
-        assert_eq!(profiles.endpoint_url("dev", "sqs"), Some("http://sqs.example.com"));
-        assert_eq!(profiles.endpoint_url("dev", "sts"), Some("http://all.example.com"));
-        assert_eq!(profiles.endpoint_url("plain", "sqs"), Some("http://all.example.com"));
+        assert_eq!(
+            profiles.endpoint_url("dev", "sqs"),
+            Some("http://sqs.example.com")
+        );
+        assert_eq!(
+            profiles.endpoint_url("dev", "sts"),
+            Some("http://all.example.com")
+        );
+        assert_eq!(
+            profiles.endpoint_url("plain", "sqs"),
+            Some("http://all.example.com")
+        );
         assert_eq!(profiles.endpoint_url("default", "sqs"), None);
     }
 
     #[test]
     fn a_broken_line_is_named_but_not_shown() {
         for text in ["[a\nx = y", "[default]\naws_secret_access_key SECRET\n"] {
-            let error = Profiles::default().add(text, true, Path::new("f")).unwrap_err();
+            let error = Profiles::default()
+                .add(text, true, Path::new("f"))
+                .unwrap_err();
             let said = error.to_string();
-            assert!(said.contains("f, line ") && !said.contains("SECRET"), "{said}");
+            assert!(
+                said.contains("f, line ") && !said.contains("SECRET"),
+                "{said}"
+            );
         }
     }
 
     #[test]
     fn files_that_are_not_there_are_empty() {
-        let environment = Environment::of([("HOME", "/nowhere"), ("AWS_CONFIG_FILE", "/nowhere/x")]);
-        assert!(Profiles::read(&environment).unwrap().get("default").is_none());
+        let environment =
+            Environment::of([("HOME", "/nowhere"), ("AWS_CONFIG_FILE", "/nowhere/x")]);
+        assert!(
+            Profiles::read(&environment)
+                .unwrap()
+                .get("default")
+                .is_none()
+        );
     }
 }

@@ -37,7 +37,10 @@ pub(super) fn sign(
     const WRITABLE: &str = "the clock is between the years 0 and 9999";
 
     let now = OffsetDateTime::from(now);
-    let (date, moment) = (now.format(DATE).expect(WRITABLE), now.format(MOMENT).expect(WRITABLE));
+    let (date, moment) = (
+        now.format(DATE).expect(WRITABLE),
+        now.format(MOMENT).expect(WRITABLE),
+    );
     let mut added = vec![
         ("host", request.host.to_owned()),
         ("x-amz-date", moment.clone()),

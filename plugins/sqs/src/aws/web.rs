@@ -119,10 +119,7 @@ impl Web {
             .timeout_global(Some(timeout))
             .timeout_connect(Some(CONNECT.min(timeout)))
             .build();
-        let machine = common()
-            .proxy(None)
-            .timeout_global(Some(METADATA))
-            .build();
+        let machine = common().proxy(None).timeout_global(Some(METADATA)).build();
         Self {
             outside: outside.into(),
             machine: machine.into(),
@@ -141,28 +138,23 @@ impl Web {
     }
 
     /// Gets something from an address of this machine, or close to it.
-    pub(crate) fn get_near(
-        &self,
-        url: &str,
-        headers: &[(&str, &str)],
-    ) -> Result<Answer, WebError> {
+    pub(crate) fn get_near(&self, url: &str, headers: &[(&str, &str)]) -> Result<Answer, WebError> {
         answer(url, with_headers(self.machine.get(url), headers).call())
     }
 
     /// Puts nothing to an address of this machine, which answers with something.
-    pub(crate) fn put_near(
-        &self,
-        url: &str,
-        headers: &[(&str, &str)],
-    ) -> Result<Answer, WebError> {
-        answer(url, with_headers(self.machine.put(url), headers).send_empty())
+    pub(crate) fn put_near(&self, url: &str, headers: &[(&str, &str)]) -> Result<Answer, WebError> {
+        answer(
+            url,
+            with_headers(self.machine.put(url), headers).send_empty(),
+        )
     }
 }
 
 fn with_headers<B>(request: RequestBuilder<B>, headers: &[(&str, &str)]) -> RequestBuilder<B> {
-    headers
-        .iter()
-        .fold(request, |request, (name, value)| request.header(*name, *value))
+    headers.iter().fold(request, |request, (name, value)| {
+        request.header(*name, *value)
+    })
 }
 
 fn answer(
@@ -200,7 +192,11 @@ fn of_file(file: &Path) -> Result<Vec<Certificate<'static>>, WebError> {
     for item in ureq::tls::parse_pem(&pem) {
         match item.map_err(|error| wrong(error.to_string()))? {
             PemItem::Certificate(certificate) => certificates.push(certificate),
-            _ => return Err(wrong("it holds something else than certificates".to_owned())),
+            _ => {
+                return Err(wrong(
+                    "it holds something else than certificates".to_owned(),
+                ));
+            }
         }
     }
     if certificates.is_empty() {

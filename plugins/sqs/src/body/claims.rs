@@ -32,7 +32,11 @@ impl Names {
                 name.split_once('#')
                     .is_some_and(|(untagged, _)| untagged == wanted)
             });
-            chosen.extend(plain.chain(translated).filter(|(name, _)| seen.insert(*name)));
+            chosen.extend(
+                plain
+                    .chain(translated)
+                    .filter(|(name, _)| seen.insert(*name)),
+            );
         }
         chosen
     }
@@ -120,8 +124,8 @@ pub(super) fn write(entry: &Entry<'_, '_>, content: &Content, members: &mut Memb
     if let Some(claims) = entry.claims {
         for (name, value) in content.claims.choose(claims) {
             // Where the operator gives a name to something else, it is not the claim's any more.
-            let taken = content.has_constant(name)
-                || fields.iter().any(|(taken, _)| *taken == name);
+            let taken =
+                content.has_constant(name) || fields.iter().any(|(taken, _)| *taken == name);
             if !taken {
                 members.raw(name, value);
             }

@@ -106,7 +106,10 @@ mod tests {
 
     #[test]
     fn attributes_show_what_they_cannot_hold() {
-        assert_eq!(with_escapes("a\u{0}b\u{FFFE}\t\u{7F}ü"), "a\\u0000b\\ufffe\t\u{7F}ü");
+        assert_eq!(
+            with_escapes("a\u{0}b\u{FFFE}\t\u{7F}ü"),
+            "a\\u0000b\\ufffe\t\u{7F}ü"
+        );
         assert_eq!(with_escapes("a\\b"), "a\\b");
     }
 }

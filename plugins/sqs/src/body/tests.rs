@@ -23,7 +23,10 @@ fn content(shape: Shape, claims: Names) -> Content {
 }
 
 fn constant(name: &str, json: &str) -> (String, Box<RawValue>) {
-    (name.to_owned(), RawValue::from_string(json.to_owned()).unwrap())
+    (
+        name.to_owned(),
+        RawValue::from_string(json.to_owned()).unwrap(),
+    )
 }
 
 fn text(kind: Kind, subject: Option<&str>, with_claims: bool, content: &Content) -> String {
@@ -57,12 +60,18 @@ fn of_claims(content: &Content) -> String {
 #[test]
 fn chosen_claims_come_in_the_order_of_their_names_as_they_were() {
     let chosen = |json| of_claims(&content(Shape::Claims, names(json)));
-    assert_eq!(chosen(r#"["sub","iat"]"#), r#"{"sub":"bob","iat":1523304728}"#);
+    assert_eq!(
+        chosen(r#"["sub","iat"]"#),
+        r#"{"sub":"bob","iat":1523304728}"#
+    );
     assert_eq!(
         chosen(r#""o, n name""#),
         r#"{"o":{ "x" : [1e999] },"n":123456789012345678901234567890.10,"name":"Alice","name#ja":"アリス"}"#
     );
-    assert_eq!(chosen(r#"["name#ja","name"]"#), r#"{"name#ja":"アリス","name":"Alice"}"#);
+    assert_eq!(
+        chosen(r#"["name#ja","name"]"#),
+        r#"{"name#ja":"アリス","name":"Alice"}"#
+    );
     assert_eq!(chosen(r#"["exp"]"#), "{}");
     assert_eq!(chosen("[]"), "{}");
 }

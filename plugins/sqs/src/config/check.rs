@@ -38,7 +38,8 @@ impl Table {
             check_region(region, &target)?;
         }
         if let Some(endpoint) = &self.endpoint {
-            endpoint::parse(endpoint).map_err(|why| ConfigError::Url("endpoint", why.to_string()))?;
+            endpoint::parse(endpoint)
+                .map_err(|why| ConfigError::Url("endpoint", why.to_string()))?;
         }
         let identity = match (self.profile, self.credentials) {
             (Some(_), Some(_)) => return Err(ConfigError::Both("profile", "credentials")),
@@ -161,16 +162,16 @@ fn named_keys(
     environment: &Environment,
     resolve: &impl Fn(&Path) -> PathBuf,
 ) -> Result<NamedKeys, ConfigError> {
-    let secret = |file: Option<PathBuf>, variable: Option<String>, keys: [&'static str; 2]| {
-        match (file, variable) {
-            (Some(_), Some(_)) => Err(ConfigError::Both(keys[0], keys[1])),
-            (Some(file), None) => Ok(Some(Secret::File(resolve(&file)))),
-            (None, Some(variable)) if environment.get(&variable).is_none() => {
-                Err(ConfigError::Unset("credentials", variable))
-            }
-            (None, Some(variable)) => Ok(Some(Secret::Variable(variable))),
-            (None, None) => Ok(None),
+    let secret = |file: Option<PathBuf>, variable: Option<String>, keys: [&'static str; 2]| match (
+        file, variable,
+    ) {
+        (Some(_), Some(_)) => Err(ConfigError::Both(keys[0], keys[1])),
+        (Some(file), None) => Ok(Some(Secret::File(resolve(&file)))),
+        (None, Some(variable)) if environment.get(&variable).is_none() => {
+            Err(ConfigError::Unset("credentials", variable))
         }
+        (None, Some(variable)) => Ok(Some(Secret::Variable(variable))),
+        (None, None) => Ok(None),
     };
     let needed = |found: Option<Secret>, keys: [&'static str; 2]| {
         found.ok_or(ConfigError::NoKey(keys[0], keys[1]))
@@ -184,7 +185,11 @@ fn named_keys(
             id,
         )?,
         secret_access_key: needed(
-            secret(table.secret_access_key_file, table.secret_access_key_env, key)?,
+            secret(
+                table.secret_access_key_file,
+                table.secret_access_key_env,
+                key,
+            )?,
             key,
         )?,
         session_token: secret(table.session_token_file, table.session_token_env, token)?,
@@ -233,7 +238,10 @@ fn check_members<'n>(
     let claims = claims.iter().filter(|_| shape == Shape::Claims);
     let claims = claims.map(|name| ("claims", name));
     let fields = content.fields.iter().map(|(name, _)| ("fields", name));
-    let constants = content.constants.iter().map(|(name, _)| ("constants", name));
+    let constants = content
+        .constants
+        .iter()
+        .map(|(name, _)| ("constants", name));
     let environment = environment.map(|name| ("environment", name));
     let mut taken: Vec<(&'static str, &String)> = Vec::new();
     for (key, name) in claims.chain(fields).chain(constants).chain(environment) {

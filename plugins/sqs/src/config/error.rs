@@ -23,10 +23,7 @@ pub(crate) enum ConfigError {
     /// What cannot be a region's name.
     Region(String),
     /// A queue URL of one region beside another `region`.
-    Regions {
-        url: String,
-        region: String,
-    },
+    Regions { url: String, region: String },
     /// Neither of two keys in `credentials`.
     NoKey(&'static str, &'static str),
     /// What cannot be a role's ARN.
@@ -55,10 +52,16 @@ impl fmt::Display for ConfigError {
                  `enable` out",
             ),
             Self::Both(one, other) => {
-                write!(f, "`{one}` and `{other}` exclude each other: leave out one of them")
+                write!(
+                    f,
+                    "`{one}` and `{other}` exclude each other: leave out one of them"
+                )
             }
             Self::NoEffect(key, with) => {
-                write!(f, "`{key}` has no effect without {with}: set that, or leave `{key}` out")
+                write!(
+                    f,
+                    "`{key}` has no effect without {with}: set that, or leave `{key}` out"
+                )
             }
             Self::Empty(key) => write!(f, "`{key}` is empty: give a value, or leave it out"),
             Self::Url(key, why) => write!(
@@ -98,7 +101,10 @@ impl fmt::Display for ConfigError {
                  \"arn:aws:iam::123456789012:role/publisher\""
             ),
             Self::Bounds(key, least, most) => {
-                write!(f, "`{key}` is out of its bounds: expected {least} to {most} seconds")
+                write!(
+                    f,
+                    "`{key}` is out of its bounds: expected {least} to {most} seconds"
+                )
             }
             Self::Twice(name, one, other) => write!(
                 f,

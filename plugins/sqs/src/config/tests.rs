@@ -98,17 +98,35 @@ fn what_cannot_be_meant_of_the_queue_is_refused() {
     refused(r#"{"queu_url":"x"}"#, "unknown field `queu_url`");
     refused(r#"{"queue_url":"x"}"#, "`queue_url` is no absolute URL");
     refused(r#"{"queue_url":"https://u:p@a/1/q"}"#, "a user in it");
-    refused(r#"{"queue_url":"https://sqs.eu-central-1.amazonaws.com/q"}"#, "names no queue");
+    refused(
+        r#"{"queue_url":"https://sqs.eu-central-1.amazonaws.com/q"}"#,
+        "names no queue",
+    );
     refused(&with_url(r#","queue_name":"q""#), "exclude each other");
-    refused(&with_url(r#","queue_owner":"123456789012""#), "`queue_owner` has no effect");
+    refused(
+        &with_url(r#","queue_owner":"123456789012""#),
+        "`queue_owner` has no effect",
+    );
     for name in ["", "a b", ".fifo", "q.fifo.fifo", &"q".repeat(81)] {
-        refused(&format!(r#"{{"queue_name":"{name}"}}"#), "is no name of a queue");
+        refused(
+            &format!(r#"{{"queue_name":"{name}"}}"#),
+            "is no name of a queue",
+        );
     }
     refused(r#"{"queue_name":"q","queue_owner":"12345"}"#, "12 digits");
     refused(&with_url(r#","group":"client""#), "`group` has no effect");
-    refused(&with_url(r#","region":"eu-west-1""#), "but `queue_url` is of");
-    refused(&with_url(r#","region":"EU west""#), "is no name of a region");
-    refused(&with_url(r#","endpoint":"localhost:4566""#), "`endpoint` is");
+    refused(
+        &with_url(r#","region":"eu-west-1""#),
+        "but `queue_url` is of",
+    );
+    refused(
+        &with_url(r#","region":"EU west""#),
+        "is no name of a region",
+    );
+    refused(
+        &with_url(r#","endpoint":"localhost:4566""#),
+        "`endpoint` is",
+    );
     refused(&with_url(r#","timeout":0"#), "1 to 300 seconds");
 }
 
@@ -116,8 +134,14 @@ fn what_cannot_be_meant_of_the_queue_is_refused() {
 fn what_cannot_be_meant_of_credentials_is_refused() {
     refused(&with_url(r#","profile":"""#), "`profile` is empty");
     let keys = r#""credentials":{"access_key_id_env":"KEY","secret_access_key_env":"KEY"}"#;
-    refused(&with_url(&format!(r#","profile":"p",{keys}"#)), "exclude each other");
-    refused(&with_url(r#","credentials":{}"#), "neither `access_key_id_file`");
+    refused(
+        &with_url(&format!(r#","profile":"p",{keys}"#)),
+        "exclude each other",
+    );
+    refused(
+        &with_url(r#","credentials":{}"#),
+        "neither `access_key_id_file`",
+    );
     refused(
         &with_url(r#","credentials":{"access_key_id_env":"KEY"}"#),
         "neither `secret_access_key_file`",
@@ -127,14 +151,25 @@ fn what_cannot_be_meant_of_credentials_is_refused() {
         "exclude each other",
     );
     refused(
-        &with_url(r#","credentials":{"access_key_id_env":"NOT_SET","secret_access_key_env":"KEY"}"#),
+        &with_url(
+            r#","credentials":{"access_key_id_env":"NOT_SET","secret_access_key_env":"KEY"}"#,
+        ),
         "NOT_SET is not set",
     );
     // A key itself is no reference, and is not shown.
-    let error = check(&with_url(r#","credentials":{"secret_access_key":"S3CRET"}"#)).unwrap_err();
-    assert!(error.contains("unknown field `secret_access_key`"), "{error}");
+    let error = check(&with_url(
+        r#","credentials":{"secret_access_key":"S3CRET"}"#,
+    ))
+    .unwrap_err();
+    assert!(
+        error.contains("unknown field `secret_access_key`"),
+        "{error}"
+    );
     assert!(!error.contains("S3CRET"), "{error}");
-    refused(&with_url(r#","assume_role":{"role_arn":"admin"}"#), "is no role");
+    refused(
+        &with_url(r#","assume_role":{"role_arn":"admin"}"#),
+        "is no role",
+    );
     refused(
         &with_url(r#","assume_role":{"role_arn":"arn:aws:iam::1:role/r","duration":60}"#),
         "900 to 43200 seconds",
@@ -144,23 +179,64 @@ fn what_cannot_be_meant_of_credentials_is_refused() {
 #[test]
 fn what_cannot_be_meant_of_bodies_is_refused() {
     refused(&with_url(r#","body":"xml""#), "unknown variant `xml`");
-    refused(&with_url(r#","body":"event","fields":{"a":"id"}"#), "`fields` has no effect");
+    refused(
+        &with_url(r#","body":"event","fields":{"a":"id"}"#),
+        "`fields` has no effect",
+    );
     refused(&with_url(r#","audience":"x""#), "`audience` has no effect");
-    refused(&with_url(r#","fields":{"a":"subjct"}"#), "unknown variant `subjct`");
-    refused(&with_url(r#","claims":["sub","sub"]"#), "lists \"sub\" twice");
-    refused(&with_url(r#","attributes":["id","id"]"#), "lists \"id\" twice");
-    refused(&with_url(r#","claims":["a"],"constants":{"a":1}"#), "`claims` and in `constants`");
+    refused(
+        &with_url(r#","fields":{"a":"subjct"}"#),
+        "unknown variant `subjct`",
+    );
+    refused(
+        &with_url(r#","claims":["sub","sub"]"#),
+        "lists \"sub\" twice",
+    );
+    refused(
+        &with_url(r#","attributes":["id","id"]"#),
+        "lists \"id\" twice",
+    );
+    refused(
+        &with_url(r#","claims":["a"],"constants":{"a":1}"#),
+        "`claims` and in `constants`",
+    );
     refused(
         &with_url(r#","fields":{"a":"id"},"environment":{"a":"STAGE"}"#),
         "`fields` and in `environment`",
     );
-    refused(&with_url(r#","environment":{"a":"NOT_SET"}"#), "NOT_SET is not set");
+    refused(
+        &with_url(r#","environment":{"a":"NOT_SET"}"#),
+        "NOT_SET is not set",
+    );
     refused(&with_url(r#","environment":{"a":"A=B"}"#), "A=B is not set");
-    refused(&with_url(r#","body":"event","constants":{"id":1}"#), "of their own");
-    refused(&with_url(r#","body":"set","constants":{"claims":1}"#), "of their own");
-    refused(&with_url(r#","body":"cloudevents","constants":{"data":1}"#), "of their own");
-    refused(&with_url(r#","body":"cloudevents","constants":{"a_b":1}"#), "lower-case");
-    refused(&with_url(r#","body":"cloudevents","constants":{"a":[]}"#), "`constants.a`");
-    refused(&with_url(r#","body":"cloudevents","constants":{"a":4294967296}"#), "32 bits");
-    assert!(check(&with_url(r#","body":"cloudevents","constants":{"a":-5,"b":"x","c":true}"#)).is_ok());
+    refused(
+        &with_url(r#","body":"event","constants":{"id":1}"#),
+        "of their own",
+    );
+    refused(
+        &with_url(r#","body":"set","constants":{"claims":1}"#),
+        "of their own",
+    );
+    refused(
+        &with_url(r#","body":"cloudevents","constants":{"data":1}"#),
+        "of their own",
+    );
+    refused(
+        &with_url(r#","body":"cloudevents","constants":{"a_b":1}"#),
+        "lower-case",
+    );
+    refused(
+        &with_url(r#","body":"cloudevents","constants":{"a":[]}"#),
+        "`constants.a`",
+    );
+    refused(
+        &with_url(r#","body":"cloudevents","constants":{"a":4294967296}"#),
+        "32 bits",
+    );
+    assert!(
+        check(&with_url(
+            r#","body":"cloudevents","constants":{"a":-5,"b":"x","c":true}"#
+        ))
+        .is_ok()
+    );
 }

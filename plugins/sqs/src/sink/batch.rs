@@ -78,8 +78,7 @@ impl<'m> Entry<'m> {
 
     /// As SQS counts: the body, and of each attribute the name, the type and the value.
     fn size(&self) -> usize {
-        let of_attribute =
-            |(name, value): &(&str, &str)| name.len() + "String".len() + value.len();
+        let of_attribute = |(name, value): &(&str, &str)| name.len() + "String".len() + value.len();
         let attributes = self.attributes.iter().map(of_attribute);
         self.body.len() + attributes.sum::<usize>()
     }

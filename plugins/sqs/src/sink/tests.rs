@@ -68,7 +68,10 @@ impl Stage {
                 return;
             }
         }
-        panic!("something is tried again and again: {:?}", self.queue().waiting());
+        panic!(
+            "something is tried again and again: {:?}",
+            self.queue().waiting()
+        );
     }
 
     /// The entries of each request.
@@ -99,7 +102,9 @@ fn takes_but(asked: &Asked, refused: impl Fn(&Value) -> Option<(&'static str, bo
     let (mut sent, mut failed) = (Vec::new(), Vec::new());
     for entry in asked.json()["Entries"].as_array().unwrap() {
         match refused(entry) {
-            None => sent.push(json!({ "Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "x" })),
+            None => {
+                sent.push(json!({ "Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "x" }))
+            }
             Some((code, fault)) => failed.push(json!({
                 "Id": entry["Id"], "SenderFault": fault, "Code": code, "Message": "because"
             })),
@@ -145,12 +150,18 @@ fn chosen_claims_arrive_as_one_object() {
 #[test]
 fn it_is_off_without_a_configuration_and_looks_at_nothing_else() {
     let host = Host::new();
-    for config in [json!({}), json!({ "enable": false, "queu_url": 1, "profile": "gone" })] {
-        let tokens = host.access_token_issue::<TokenEventSqsPublisher>("sqs", &config).unwrap();
+    for config in [
+        json!({}),
+        json!({ "enable": false, "queu_url": 1, "profile": "gone" }),
+    ] {
+        let tokens = host
+            .access_token_issue::<TokenEventSqsPublisher>("sqs", &config)
+            .unwrap();
         assert_eq!(tokens.is_enabled(), Ok(false));
         assert_eq!(tokens.call(&AccessTokenIssue::new()), Ok(()));
-        let subjects =
-            host.subject_auth_and_consent::<SubjectEventSqsPublisher>("sqs", &config).unwrap();
+        let subjects = host
+            .subject_auth_and_consent::<SubjectEventSqsPublisher>("sqs", &config)
+            .unwrap();
         assert_eq!(subjects.is_enabled(), Ok(false));
         assert_eq!(subjects.call(&SubjectAuthAndConsent::new()), Ok(()));
     }
@@ -159,24 +170,29 @@ fn it_is_off_without_a_configuration_and_looks_at_nothing_else() {
 
 #[test]
 fn wrong_keys_are_found_and_secrets_are_not_shown() {
-    let refused = |config: Value| {
-        match Host::new().id_token_issue::<TokenEventSqsPublisher>("sqs", &config) {
-            Err(Failure::Config(message)) => message,
-            other => panic!("{other:?}"),
-        }
+    let refused = |config: Value| match Host::new()
+        .id_token_issue::<TokenEventSqsPublisher>("sqs", &config)
+    {
+        Err(Failure::Config(message)) => message,
+        other => panic!("{other:?}"),
     };
     let url = "https://sqs.eu-central-1.amazonaws.com/1/q";
     let said = refused(json!({ "enable": true, "queue_url": url, "claim": "sub" }));
     assert!(said.contains("unknown field `claim`"), "{said}");
     let said = refused(json!({ "enable": true }));
     assert!(said.contains("set `queue_url` or `queue_name`"), "{said}");
-    let said = refused(json!({ "enable": true, "queue_url": url, "constants": { "a": 1 }, "claims": "a" }));
+    let said = refused(
+        json!({ "enable": true, "queue_url": url, "constants": { "a": 1 }, "claims": "a" }),
+    );
     assert!(said.contains("rename one of them"), "{said}");
     let said = refused(json!({ "enable": true, "queue_url": url, "ca_file": "/nowhere.pem" }));
     assert!(said.contains("/nowhere.pem"), "{said}");
     let keys = json!({ "access_key_id": "S3CRET", "secret_access_key": "S3CRET" });
     let said = refused(json!({ "enable": true, "queue_url": url, "credentials": keys }));
-    assert!(said.contains("access_key_id") && !said.contains("S3CRET"), "{said}");
+    assert!(
+        said.contains("access_key_id") && !said.contains("S3CRET"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -187,7 +203,9 @@ fn numbers_of_any_size_and_control_characters_arrive() {
         r#"{{"n":123456789012345678901234567890.10,"e":1E-400,"s":"\u0000\u001f{}{}\ufffe"}}"#,
         '\u{FFFF}', '\u{85}'
     );
-    publisher.call(&IdTokenIssue::new().claims_json(&claims)).unwrap();
+    publisher
+        .call(&IdTokenIssue::new().claims_json(&claims))
+        .unwrap();
     stage.queue().deliver();
     let expected = claims.replace('\u{FFFF}', "\\uffff");
     assert_eq!(stage.bodies(), [expected]);
@@ -219,7 +237,10 @@ fn a_fifo_queue_has_groups_ids_and_an_order() {
         entries
             .iter()
             .map(|entry| {
-                (text(&entry["MessageGroupId"]), text(&entry["MessageDeduplicationId"]))
+                (
+                    text(&entry["MessageGroupId"]),
+                    text(&entry["MessageDeduplicationId"]),
+                )
             })
             .collect()
     };
@@ -239,7 +260,10 @@ fn a_fifo_queue_has_groups_ids_and_an_order() {
 #[test]
 fn groups_may_be_of_clients_and_are_where_there_is_no_subject() {
     let name = "https://sqs.eu-central-1.amazonaws.com/1/q.fifo";
-    for (more, group) in [(json!({}), "alice"), (json!({ "group": "client" }), "000123")] {
+    for (more, group) in [
+        (json!({}), "alice"),
+        (json!({ "group": "client" }), "000123"),
+    ] {
         let mut config = more;
         config["queue_url"] = name.into();
         let stage = Stage::new(takes, &config);
@@ -250,7 +274,9 @@ fn groups_may_be_of_clients_and_are_where_there_is_no_subject() {
             .host
             .access_token_issue::<TokenEventSqsPublisher>("sqs", &stage.config)
             .unwrap();
-        tokens.call(&AccessTokenIssue::new().without_subject()).unwrap();
+        tokens
+            .call(&AccessTokenIssue::new().without_subject())
+            .unwrap();
         assert_eq!(stage.queue().waiting()[1].key.as_deref(), Some("000123"));
     }
 }
@@ -264,12 +290,22 @@ fn an_entry_that_is_refused_dies_alone_if_it_is_at_fault() {
         body if body.contains("rights") => Some(("KmsAccessDenied", true)),
         _ => None,
     };
-    let stage = Stage::new(move |asked| takes_but(asked, refused), &json!({ "claims": "sub" }));
+    let stage = Stage::new(
+        move |asked| takes_but(asked, refused),
+        &json!({ "claims": "sub" }),
+    );
     let publisher = stage.id_tokens();
     for sub in ["fine", "fault", "unknown", "server", "rights"] {
-        publisher.call(&IdTokenIssue::new().claim("sub", sub)).unwrap();
+        publisher
+            .call(&IdTokenIssue::new().claim("sub", sub))
+            .unwrap();
     }
-    let became: Vec<_> = stage.queue().deliver().into_iter().map(|(_, outcome)| outcome).collect();
+    let became: Vec<_> = stage
+        .queue()
+        .deliver()
+        .into_iter()
+        .map(|(_, outcome)| outcome)
+        .collect();
     assert!(became[0].is_delivered());
     assert!(became[1].is_dead() && became[2].is_dead());
     assert_eq!(became[1].reason(), Some("InvalidMessageContents: because"));
@@ -321,7 +357,10 @@ fn what_an_operator_can_mend_and_what_passes_kills_no_message() {
         for _ in 0..50 {
             let became = stage.queue().deliver();
             assert_eq!(became.len(), 10);
-            assert!(became.iter().all(|(_, outcome)| outcome.is_retry()), "{said:?}");
+            assert!(
+                became.iter().all(|(_, outcome)| outcome.is_retry()),
+                "{said:?}"
+            );
             if said == Said::error(400, "RequestThrottled").header("retry-after", "9") {
                 assert_eq!(became[0].1.retry_after().unwrap().as_secs(), 9);
             }
@@ -347,15 +386,24 @@ fn nobody_at_home_kills_no_message() {
 fn a_request_that_is_refused_for_one_entry_is_taken_apart() {
     let answer = |asked: &Asked| {
         let bad = asked.body.contains("poison");
-        if bad { Said::error(400, "InvalidMessageContents") } else { takes(asked) }
+        if bad {
+            Said::error(400, "InvalidMessageContents")
+        } else {
+            takes(asked)
+        }
     };
     let stage = Stage::new(answer, &json!({ "claims": "sub" }));
     let publisher = stage.id_tokens();
     for sub in ["a", "poison", "b"] {
-        publisher.call(&IdTokenIssue::new().claim("sub", sub)).unwrap();
+        publisher
+            .call(&IdTokenIssue::new().claim("sub", sub))
+            .unwrap();
     }
     let became = stage.queue().deliver();
-    let dead: Vec<_> = became.iter().map(|(_, outcome)| outcome.is_dead()).collect();
+    let dead: Vec<_> = became
+        .iter()
+        .map(|(_, outcome)| outcome.is_dead())
+        .collect();
     assert_eq!(dead, [false, true, false]);
     let sizes: Vec<_> = stage.requests().iter().map(Vec::len).collect();
     assert_eq!(sizes, [3, 1, 1, 1]);
@@ -364,9 +412,18 @@ fn a_request_that_is_refused_for_one_entry_is_taken_apart() {
 /// A message of so many bytes as SQS counts.
 fn sized(bytes: usize, id: &str) -> IdTokenIssue {
     // {"sub":"…"} and three attributes with their names and types.
-    let attributes = ["type", "id_token_issue", "id", id, "content_type", "application/json"];
+    let attributes = [
+        "type",
+        "id_token_issue",
+        "id",
+        id,
+        "content_type",
+        "application/json",
+    ];
     let around = 10 + attributes.map(str::len).iter().sum::<usize>() + 3 * "String".len();
-    IdTokenIssue::new().id(id).claim("sub", &"x".repeat(bytes - around))
+    IdTokenIssue::new()
+        .id(id)
+        .claim("sub", &"x".repeat(bytes - around))
 }
 
 #[test]
@@ -377,10 +434,15 @@ fn a_message_may_have_a_mebibyte_and_not_a_byte_more() {
     publisher.call(&sized(LARGEST + 1, "too-large")).unwrap();
     stage.drain();
     assert_eq!(stage.requests().len(), 1);
-    let [dead] = &*stage.queue().dead() else { panic!() };
+    let [dead] = &*stage.queue().dead() else {
+        panic!()
+    };
     assert_eq!(dead.id.as_deref(), Some("too-large"));
     let reason = dead.last.as_ref().unwrap().reason().unwrap();
-    assert!(reason.contains("1048577 bytes") && reason.contains("1048576"), "{reason}");
+    assert!(
+        reason.contains("1048577 bytes") && reason.contains("1048576"),
+        "{reason}"
+    );
 }
 
 #[test]
@@ -388,7 +450,9 @@ fn a_batch_has_ten_entries_and_a_mebibyte_at_most() {
     let stage = Stage::new(takes, &json!({ "claims": "sub" }));
     let publisher = stage.id_tokens();
     for number in 0..25 {
-        publisher.call(&IdTokenIssue::new().claim("sub", &number)).unwrap();
+        publisher
+            .call(&IdTokenIssue::new().claim("sub", &number))
+            .unwrap();
     }
     stage.drain();
     let sizes: Vec<_> = stage.requests().iter().map(Vec::len).collect();
@@ -416,7 +480,9 @@ fn events_cloudevents_and_sets_are_bodies_too() {
             .subject_auth_and_consent::<SubjectEventSqsPublisher>("sqs", &stage.config)
             .unwrap();
         let event = SubjectAuthAndConsent::new().id("e-1").scope(&["openid"]);
-        subjects.call(&event.id_token_claims(&json!({ "sub": "p", "acr": "1" }))).unwrap();
+        subjects
+            .call(&event.id_token_claims(&json!({ "sub": "p", "acr": "1" })))
+            .unwrap();
         stage.queue().deliver();
         let content_type = stage.requests()[0][0]["MessageAttributes"]["content_type"].clone();
         let content_type = content_type["StringValue"].as_str().unwrap().to_owned();
@@ -431,15 +497,24 @@ fn events_cloudevents_and_sets_are_bodies_too() {
 
     let (event, content_type) = body_of("cloudevents", json!({ "constants": { "stage": "x" } }));
     assert_eq!(content_type, "application/cloudevents+json");
-    assert_eq!((&json(&event)["specversion"], &json(&event)["stage"]), (&"1.0".into(), &"x".into()));
+    assert_eq!(
+        (&json(&event)["specversion"], &json(&event)["stage"]),
+        (&"1.0".into(), &"x".into())
+    );
 
-    let more = json!({ "audience": "https://a.example.com", "claims": ["acr"], "constants": { "n": 1 } });
+    let more =
+        json!({ "audience": "https://a.example.com", "claims": ["acr"], "constants": { "n": 1 } });
     let (set, content_type) = body_of("set", more);
     assert_eq!(content_type, "application/secevent+jwt");
     let set = read_jwt(&set).unwrap();
     assert_eq!(set.claims["jti"], "e-1");
     assert_eq!(set.claims["aud"], "https://a.example.com");
-    let payload = set.claims["events"].as_object().unwrap().values().next().unwrap();
+    let payload = set.claims["events"]
+        .as_object()
+        .unwrap()
+        .values()
+        .next()
+        .unwrap();
     assert_eq!(payload["n"], 1);
     assert_eq!(payload["claims"], json!({ "acr": "1" }));
 }
@@ -449,14 +524,21 @@ fn attributes_are_those_that_are_chosen() {
     let attributes = ["subject", "client_id", "issuer", "time", "txn"];
     let stage = Stage::new(takes, &json!({ "attributes": attributes }));
     let publisher = stage.id_tokens();
-    publisher.call(&alice().subject("a\u{1}b").txn("t-1")).unwrap();
+    publisher
+        .call(&alice().subject("a\u{1}b").txn("t-1"))
+        .unwrap();
     publisher.call(&alice()).unwrap();
     stage.queue().deliver();
     let requests = stage.requests();
     let first = &requests[0][0]["MessageAttributes"];
     assert_eq!(first["subject"]["StringValue"], "a\\u0001b");
     let names = |entry: &Value| -> HashSet<String> {
-        entry["MessageAttributes"].as_object().unwrap().keys().cloned().collect()
+        entry["MessageAttributes"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect()
     };
     assert_eq!(names(&requests[0][0]), attributes.map(str::to_owned).into());
     // An event without a `txn` has no such attribute: SQS takes none that is empty.
@@ -475,9 +557,14 @@ fn a_queue_that_moved_is_looked_for_again() {
         _ if asked.body.contains("never") => Said::error(400, "QueueDoesNotExist"),
         _ => takes(asked),
     };
-    let stage = Stage::new(answer, &json!({ "queue_name": "q", "queue_owner": "123456789012" }));
+    let stage = Stage::new(
+        answer,
+        &json!({ "queue_name": "q", "queue_owner": "123456789012" }),
+    );
     let publisher = stage.id_tokens();
-    publisher.call(&IdTokenIssue::new().claim("sub", "never")).unwrap();
+    publisher
+        .call(&IdTokenIssue::new().claim("sub", "never"))
+        .unwrap();
     stage.queue().deliver();
     stage.queue().deliver();
     let targets: Vec<_> = stage
@@ -488,9 +575,17 @@ fn a_queue_that_moved_is_looked_for_again() {
         .collect();
     assert_eq!(
         targets,
-        ["GetQueueUrl", "SendMessageBatch", "GetQueueUrl", "SendMessageBatch"]
+        [
+            "GetQueueUrl",
+            "SendMessageBatch",
+            "GetQueueUrl",
+            "SendMessageBatch"
+        ]
     );
-    assert_eq!(stage.fake.asked()[0].json()["QueueOwnerAWSAccountId"], "123456789012");
+    assert_eq!(
+        stage.fake.asked()[0].json()["QueueOwnerAWSAccountId"],
+        "123456789012"
+    );
 }
 
 #[test]
@@ -502,9 +597,15 @@ fn what_was_pushed_for_a_standard_queue_does_not_go_to_a_fifo_queue() {
     let fifo = "https://sqs.eu-central-1.amazonaws.com/1/q.fifo";
     let mut config = stage.config.clone();
     config["queue_url"] = fifo.into();
-    let _publisher = stage.host.id_token_issue::<TokenEventSqsPublisher>("sqs", &config).unwrap();
+    let _publisher = stage
+        .host
+        .id_token_issue::<TokenEventSqsPublisher>("sqs", &config)
+        .unwrap();
     let (_, outcome) = &stage.queue().deliver()[0];
-    assert!(outcome.is_dead() && outcome.reason().unwrap().contains("no group"), "{outcome:?}");
+    assert!(
+        outcome.is_dead() && outcome.reason().unwrap().contains("no group"),
+        "{outcome:?}"
+    );
 }
 
 #[test]

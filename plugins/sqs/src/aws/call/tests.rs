@@ -63,7 +63,12 @@ fn refusal(error: AwsError) -> Refusal {
 #[test]
 fn a_call_is_one_signed_request() {
     let fake = one_by_one(vec![Said::ok("{}")]);
-    assert_eq!(service(&fake, None).call("GetQueueUrl", b"{\"a\":1}").unwrap(), b"{}");
+    assert_eq!(
+        service(&fake, None)
+            .call("GetQueueUrl", b"{\"a\":1}")
+            .unwrap(),
+        b"{}"
+    );
     let [asked] = &*fake.asked() else { panic!() };
     assert_eq!((&*asked.method, &*asked.path), ("POST", "/"));
     assert_eq!(asked.body, "{\"a\":1}");
@@ -73,7 +78,10 @@ fn a_call_is_one_signed_request() {
     assert_eq!(format!("http://{}", header("host")), fake.url());
     assert!(header("user-agent").starts_with("op-listener-sqs/"));
     let signature = header("authorization");
-    assert!(signature.starts_with("AWS4-HMAC-SHA256 Credential=ID/"), "{signature}");
+    assert!(
+        signature.starts_with("AWS4-HMAC-SHA256 Credential=ID/"),
+        "{signature}"
+    );
     assert!(
         signature.contains("SignedHeaders=content-type;host;x-amz-date;x-amz-target,"),
         "{signature}"
@@ -123,7 +131,11 @@ fn a_clock_that_is_wrong_is_allowed_for() {
 #[test]
 fn refusals_are_read_wherever_they_stand() {
     let cases = [
-        (Said::error(400, "QueueDoesNotExist"), "QueueDoesNotExist", None),
+        (
+            Said::error(400, "QueueDoesNotExist"),
+            "QueueDoesNotExist",
+            None,
+        ),
         (
             Said::status(400, "").header("x-amzn-ErrorType", "ThrottlingException:http://x/"),
             "ThrottlingException",

@@ -55,7 +55,10 @@ impl Chain {
         if let Some(file) = self.environment.get("AWS_WEB_IDENTITY_TOKEN_FILE") {
             let Some(arn) = self.environment.get("AWS_ROLE_ARN") else {
                 let missing = "AWS_ROLE_ARN";
-                return Err(CredentialsError::Half("AWS_WEB_IDENTITY_TOKEN_FILE", missing));
+                return Err(CredentialsError::Half(
+                    "AWS_WEB_IDENTITY_TOKEN_FILE",
+                    missing,
+                ));
             };
             let session_name = self.environment.get("AWS_ROLE_SESSION_NAME");
             let role = Role {

@@ -32,7 +32,10 @@ pub(super) fn credentials(
         Some(file) => Some(named::text_of(&environment.path(&file))?),
         None => environment.get("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
     };
-    if token.as_ref().is_some_and(|token| token.contains(['\r', '\n'])) {
+    if token
+        .as_ref()
+        .is_some_and(|token| token.contains(['\r', '\n']))
+    {
         let why = "the token to ask with has several lines".to_owned();
         return Err(CredentialsError::NotUnderstood(PLACE, why));
     }
@@ -52,7 +55,10 @@ fn url(environment: &Environment) -> Result<String, CredentialsError> {
     match endpoint::parse(without_query) {
         Ok(endpoint) if endpoint.secure || may_be_asked(&endpoint) => Ok(url),
         Ok(endpoint) => Err(CredentialsError::Forbidden(endpoint.host)),
-        Err(why) => Err(CredentialsError::NotUnderstood(PLACE, format!("{FULL} is {why}"))),
+        Err(why) => Err(CredentialsError::NotUnderstood(
+            PLACE,
+            format!("{FULL} is {why}"),
+        )),
     }
 }
 
@@ -103,7 +109,13 @@ mod tests {
 
     #[test]
     fn a_relative_uri_is_one_of_ecs() {
-        let environment = Environment::of([(RELATIVE, "/v2/credentials/x"), (FULL, "http://e.example.com")]);
-        assert_eq!(url(&environment).unwrap(), "http://169.254.170.2/v2/credentials/x");
+        let environment = Environment::of([
+            (RELATIVE, "/v2/credentials/x"),
+            (FULL, "http://e.example.com"),
+        ]);
+        assert_eq!(
+            url(&environment).unwrap(),
+            "http://169.254.170.2/v2/credentials/x"
+        );
     }
 }

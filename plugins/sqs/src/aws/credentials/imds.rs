@@ -31,7 +31,10 @@ impl<'e> Imds<'e> {
         let mut credentials = reply::read(&json, PLACE)?;
         // While the service cannot renew them it hands over old ones, which AWS then takes for longer.
         let soon = SystemTime::now() + Duration::from_mins(15);
-        if credentials.expires.is_some_and(|expires| expires <= SystemTime::now()) {
+        if credentials
+            .expires
+            .is_some_and(|expires| expires <= SystemTime::now())
+        {
             tracing::warn!("the instance's metadata have credentials that have ended; using them");
             credentials.expires = Some(soon);
         }
@@ -65,9 +68,15 @@ impl<'e> Imds<'e> {
     fn url(&self, path: &str) -> String {
         let configured = self.environment.get("AWS_EC2_METADATA_SERVICE_ENDPOINT");
         let base = configured.unwrap_or_else(|| {
-            let mode = self.environment.get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
+            let mode = self
+                .environment
+                .get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
             let six = mode.is_some_and(|mode| mode.eq_ignore_ascii_case("ipv6"));
-            let base = if six { "http://[fd00:ec2::254]" } else { "http://169.254.169.254" };
+            let base = if six {
+                "http://[fd00:ec2::254]"
+            } else {
+                "http://169.254.169.254"
+            };
             base.to_owned()
         });
         format!("{}{path}", base.trim_end_matches('/'))

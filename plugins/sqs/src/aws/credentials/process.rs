@@ -52,11 +52,14 @@ fn run(command: &str, limit: Duration) -> Result<Zeroizing<Vec<u8>>, Credentials
     }
     let ended = child.wait();
     match (printed, ended) {
-        (None, _) => Err(failed(format!("did not end within {} seconds", limit.as_secs()))),
+        (None, _) => Err(failed(format!(
+            "did not end within {} seconds",
+            limit.as_secs()
+        ))),
         (Some(_), Err(error)) => Err(failed(format!("cannot be waited for: {error}"))),
-        (Some(_), Ok(status)) if !status.success() => {
-            Err(failed(format!("failed ({status}): run it by hand to see why")))
-        }
+        (Some(_), Ok(status)) if !status.success() => Err(failed(format!(
+            "failed ({status}): run it by hand to see why"
+        ))),
         (Some(printed), Ok(_)) => Ok(printed),
     }
 }
@@ -121,7 +124,10 @@ mod tests {
         assert_eq!(split("\"a"), None);
         assert_eq!(split(""), some(&[]));
         #[cfg(unix)]
-        assert_eq!(split(r#"a\ b "c\"d" 'e\f'"#), some(&["a b", "c\"d", "e\\f"]));
+        assert_eq!(
+            split(r#"a\ b "c\"d" 'e\f'"#),
+            some(&["a b", "c\"d", "e\\f"])
+        );
     }
 
     #[cfg(unix)]

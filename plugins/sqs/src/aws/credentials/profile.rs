@@ -18,7 +18,9 @@ pub(super) fn has_credentials(profile: &Profile) -> bool {
         "sso_start_url",
         "login_session",
     ];
-    SETTINGS.iter().any(|setting| profile.contains_key(*setting))
+    SETTINGS
+        .iter()
+        .any(|setting| profile.contains_key(*setting))
 }
 
 /// The credentials of the profile of that name.
@@ -64,7 +66,9 @@ fn of_role(
     let wrong = |why| CredentialsError::Profile(name.to_owned(), why);
     let text = |setting: &str| profile.get(setting).map(String::as_str);
     if text("mfa_serial").is_some() {
-        return Err(wrong("wants a code of a person (`mfa_serial`), who is not here to be asked"));
+        return Err(wrong(
+            "wants a code of a person (`mfa_serial`), who is not here to be asked",
+        ));
     }
     let duration = match text("duration_seconds").map(str::parse) {
         None => None,
@@ -83,12 +87,14 @@ fn of_role(
     }
     let own = match (text("source_profile"), text("credential_source")) {
         (Some(_), Some(_)) => {
-            return Err(wrong("has both `source_profile` and `credential_source`: leave out one"));
+            return Err(wrong(
+                "has both `source_profile` and `credential_source`: leave out one",
+            ));
         }
         (Some(source), None) => follow(chain, profiles, source, on_the_way)?,
-        (None, Some("Environment")) => chain
-            .of_environment()
-            .ok_or_else(|| wrong("takes its role with the environment's keys, and there are none"))??,
+        (None, Some("Environment")) => chain.of_environment().ok_or_else(|| {
+            wrong("takes its role with the environment's keys, and there are none")
+        })??,
         (None, Some("EcsContainer")) => container::credentials(&chain.environment, &chain.web)?,
         (None, Some("Ec2InstanceMetadata")) => chain.imds().credentials()?,
         (None, Some(_)) => {
@@ -98,7 +104,9 @@ fn of_role(
             ));
         }
         (None, None) => {
-            return Err(wrong("has a `role_arn`, but neither `source_profile` nor `credential_source`"));
+            return Err(wrong(
+                "has a `role_arn`, but neither `source_profile` nor `credential_source`",
+            ));
         }
     };
     sts.assume_role(&own, &role)

@@ -36,9 +36,7 @@ pub(super) fn endpoint(
     region: &str,
 ) -> Result<Endpoint, String> {
     match endpoint::configured(environment, "STS", of_profile) {
-        Some((place, url)) => {
-            endpoint::parse(&url).map_err(|why| format!("{place} is {why}"))
-        }
+        Some((place, url)) => endpoint::parse(&url).map_err(|why| format!("{place} is {why}")),
         None => Ok(endpoint::of_service("sts", region, environment)),
     }
 }
@@ -76,7 +74,11 @@ impl<'w> Sts<'w> {
         self.ask(&form, None)
     }
 
-    fn ask(&self, form: &str, signed: Option<&Credentials>) -> Result<Credentials, CredentialsError> {
+    fn ask(
+        &self,
+        form: &str,
+        signed: Option<&Credentials>,
+    ) -> Result<Credentials, CredentialsError> {
         let wrong = |why: String| CredentialsError::NotUnderstood(PLACE, why);
         let endpoint = self.endpoint.as_ref().map_err(|why| wrong(why.clone()))?;
         let mut headers = vec![("content-type", FORM)];
@@ -111,7 +113,8 @@ impl<'w> Sts<'w> {
         }
         let mut credentials = Credentials::lasting(id, secret, element(&xml, "SessionToken"));
         let expires = moment(&text("Expiration"));
-        credentials.expires = Some(expires.ok_or_else(|| wrong("it has no `Expiration`".to_owned()))?);
+        credentials.expires =
+            Some(expires.ok_or_else(|| wrong("it has no `Expiration`".to_owned()))?);
         Ok(credentials)
     }
 }
@@ -119,9 +122,17 @@ impl<'w> Sts<'w> {
 fn form(action: &str, role: &Role<'_>) -> String {
     let mut form = format!("Action={action}&Version=2011-06-15");
     add(&mut form, "RoleArn", role.arn);
-    add(&mut form, "RoleSessionName", role.session_name.unwrap_or("op-listener"));
+    add(
+        &mut form,
+        "RoleSessionName",
+        role.session_name.unwrap_or("op-listener"),
+    );
     if let Some(duration) = role.duration {
-        add(&mut form, "DurationSeconds", &duration.as_secs().to_string());
+        add(
+            &mut form,
+            "DurationSeconds",
+            &duration.as_secs().to_string(),
+        );
     }
     form
 }

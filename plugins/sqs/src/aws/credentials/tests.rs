@@ -93,7 +93,10 @@ fn json_credentials(id: &str, minutes: i64) -> Said {
 fn keys_of_the_environment_come_first_and_whole() {
     let id = ("AWS_ACCESS_KEY_ID", "ID");
     let secret = ("AWS_SECRET_ACCESS_KEY", "SECRET");
-    let shared = Shared::new("", "[default]\naws_access_key_id=X\naws_secret_access_key=Y\n");
+    let shared = Shared::new(
+        "",
+        "[default]\naws_access_key_id=X\naws_secret_access_key=Y\n",
+    );
     let found = shared
         .chain(&[id, secret, ("AWS_SESSION_TOKEN", "TOKEN")])
         .credentials()
@@ -102,14 +105,23 @@ fn keys_of_the_environment_come_first_and_whole() {
     assert_eq!(found.secret_access_key.as_str(), "SECRET");
     assert_eq!(found.session_token.as_ref().unwrap().as_str(), "TOKEN");
     assert!(!format!("{found:?}").contains("SECRET"));
-    assert_eq!(error(&chain(&[id])), "the environment lacks AWS_SECRET_ACCESS_KEY");
-    assert_eq!(error(&chain(&[secret])), "the environment lacks AWS_ACCESS_KEY_ID");
+    assert_eq!(
+        error(&chain(&[id])),
+        "the environment lacks AWS_SECRET_ACCESS_KEY"
+    );
+    assert_eq!(
+        error(&chain(&[secret])),
+        "the environment lacks AWS_ACCESS_KEY_ID"
+    );
 }
 
 #[test]
 fn without_any_the_error_says_where_was_looked() {
     let error = error(&chain(&[]));
-    assert!(error.contains("in the environment, in the shared files"), "{error}");
+    assert!(
+        error.contains("in the environment, in the shared files"),
+        "{error}"
+    );
     assert!(error.contains("AWS_EC2_METADATA_DISABLED"), "{error}");
 }
 
@@ -125,9 +137,15 @@ fn named_keys_are_read_anew_each_time_and_alone() {
         session_token: None,
     });
     let found = chain.credentials().unwrap();
-    assert_eq!((&*found.access_key_id, found.secret_access_key.as_str()), ("mine", "one"));
+    assert_eq!(
+        (&*found.access_key_id, found.secret_access_key.as_str()),
+        ("mine", "one")
+    );
     fs::write(&file, "two").unwrap();
-    assert_eq!(chain.credentials().unwrap().secret_access_key.as_str(), "two");
+    assert_eq!(
+        chain.credentials().unwrap().secret_access_key.as_str(),
+        "two"
+    );
     fs::write(&file, "\n").unwrap();
     assert!(error(&chain).ends_with("is empty"));
     fs::remove_file(&file).unwrap();
@@ -143,7 +161,10 @@ fn profiles_give_keys_by_name_and_by_default() {
          aws_secret_access_key=S\naws_session_token=T\n",
     );
     assert_eq!(shared.chain(&[]).credentials().unwrap().access_key_id, "D");
-    let dev = shared.chain(&[("AWS_PROFILE", "dev")]).credentials().unwrap();
+    let dev = shared
+        .chain(&[("AWS_PROFILE", "dev")])
+        .credentials()
+        .unwrap();
     assert_eq!(dev.access_key_id, "V");
     assert_eq!(dev.session_token.as_ref().unwrap().as_str(), "T");
     let mut explicit = shared.chain(&[("AWS_ACCESS_KEY_ID", "E"), ("AWS_SECRET_ACCESS_KEY", "S")]);
@@ -163,7 +184,11 @@ fn profiles_give_keys_by_name_and_by_default() {
 #[test]
 fn a_role_is_assumed_with_the_keys_of_its_source() {
     let sts = Fake::new(|asked: &Asked| {
-        let id = if asked.body.contains("role%2Fouter") { "OUTER" } else { "INNER" };
+        let id = if asked.body.contains("role%2Fouter") {
+            "OUTER"
+        } else {
+            "INNER"
+        };
         role_credentials(id)
     });
     let shared = Shared::new(
@@ -173,10 +198,16 @@ fn a_role_is_assumed_with_the_keys_of_its_source() {
          aws_access_key_id=STATIC\naws_secret_access_key=S\n",
         "",
     );
-    let chain = shared.chain(&[("AWS_PROFILE", "outer"), ("AWS_ENDPOINT_URL_STS", &sts.url())]);
+    let chain = shared.chain(&[
+        ("AWS_PROFILE", "outer"),
+        ("AWS_ENDPOINT_URL_STS", &sts.url()),
+    ]);
     let found = chain.credentials().unwrap();
     assert_eq!(found.access_key_id, "OUTER");
-    assert_eq!(found.session_token.as_ref().unwrap().as_str(), "token&OUTER");
+    assert_eq!(
+        found.session_token.as_ref().unwrap().as_str(),
+        "token&OUTER"
+    );
     assert!(found.expires.is_some());
     let asked = sts.asked();
     let signed_by = |asked: &Asked, id: &str| {
@@ -184,7 +215,10 @@ fn a_role_is_assumed_with_the_keys_of_its_source() {
         signature.contains(&format!("Credential={id}/"))
             && signature.contains("/eu-central-1/sts/aws4_request")
     };
-    assert!(signed_by(&asked[0], "STATIC") && signed_by(&asked[1], "INNER"), "{asked:?}");
+    assert!(
+        signed_by(&asked[0], "STATIC") && signed_by(&asked[1], "INNER"),
+        "{asked:?}"
+    );
     assert_eq!(asked[1].headers["x-amz-security-token"], "token&INNER");
     assert_eq!(
         asked[1].body,
@@ -246,10 +280,7 @@ fn what_sts_refuses_is_said_by_its_code() {
              authorized to perform: sts:AssumeRole</Message></Error></ErrorResponse>",
         )
     });
-    let shared = Shared::new(
-        "[default]\nrole_arn=r\ncredential_source=Environment\n",
-        "",
-    );
+    let shared = Shared::new("[default]\nrole_arn=r\ncredential_source=Environment\n", "");
     let mut chain = shared.chain(&[
         ("AWS_ACCESS_KEY_ID", "ID"),
         ("AWS_SECRET_ACCESS_KEY", "S"),
@@ -270,7 +301,10 @@ fn a_web_identity_is_taken_from_its_file_each_time() {
     fs::write(&file, "ey.J.1\n").unwrap();
     let (url, file) = (sts.url(), file.to_str().unwrap());
     let chain_of = |more: &[(&str, &str)]| {
-        let own = [("AWS_ENDPOINT_URL_STS", &*url), ("AWS_WEB_IDENTITY_TOKEN_FILE", file)];
+        let own = [
+            ("AWS_ENDPOINT_URL_STS", &*url),
+            ("AWS_WEB_IDENTITY_TOKEN_FILE", file),
+        ];
         chain(&[&own, more].concat())
     };
     let whole = chain_of(&[("AWS_ROLE_ARN", ROLE), ("AWS_ROLE_SESSION_NAME", "pod")]);
@@ -278,11 +312,22 @@ fn a_web_identity_is_taken_from_its_file_each_time() {
     fs::write(file, "ey.J.2\n").unwrap();
     whole.credentials().unwrap();
     let asked = sts.asked();
-    assert!(asked[0].body.starts_with("Action=AssumeRoleWithWebIdentity&"));
-    assert!(asked[0].body.ends_with("&RoleSessionName=pod&WebIdentityToken=ey.J.1"));
+    assert!(
+        asked[0]
+            .body
+            .starts_with("Action=AssumeRoleWithWebIdentity&")
+    );
+    assert!(
+        asked[0]
+            .body
+            .ends_with("&RoleSessionName=pod&WebIdentityToken=ey.J.1")
+    );
     assert!(asked[1].body.ends_with("WebIdentityToken=ey.J.2"));
     assert!(!asked[0].headers.contains_key("authorization"));
-    assert_eq!(error(&chain_of(&[])), "AWS_WEB_IDENTITY_TOKEN_FILE lacks AWS_ROLE_ARN");
+    assert_eq!(
+        error(&chain_of(&[])),
+        "AWS_WEB_IDENTITY_TOKEN_FILE lacks AWS_ROLE_ARN"
+    );
 
     let shared = Shared::new(
         &format!("[default]\nrole_arn={ROLE}\nweb_identity_token_file={file}\n"),
@@ -301,14 +346,20 @@ fn a_container_is_asked_with_the_token_of_its_file() {
     let url = container.url() + "/v1/credentials?x=1";
     let chain = chain(&[
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url),
-        ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file.to_str().unwrap()),
+        (
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+            file.to_str().unwrap(),
+        ),
         ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "not this one"),
     ]);
     let found = chain.credentials().unwrap();
     assert_eq!(found.access_key_id, "POD");
     assert_eq!(found.session_token.as_ref().unwrap().as_str(), "T");
     let asked = &container.asked()[0];
-    assert_eq!((&*asked.method, &*asked.path), ("GET", "/v1/credentials?x=1"));
+    assert_eq!(
+        (&*asked.method, &*asked.path),
+        ("GET", "/v1/credentials?x=1")
+    );
     assert_eq!(asked.headers["authorization"], "Bearer abc");
     fs::write(&file, "a\r\nx-evil: b").unwrap();
     assert!(error(&chain).contains("several lines"));
@@ -320,7 +371,10 @@ fn instance(minutes: i64) -> Fake {
         let token = asked.headers.get("x-aws-ec2-metadata-token");
         match (&*asked.method, &*asked.path) {
             ("PUT", "/latest/api/token") => {
-                assert_eq!(asked.headers["x-aws-ec2-metadata-token-ttl-seconds"], "21600");
+                assert_eq!(
+                    asked.headers["x-aws-ec2-metadata-token-ttl-seconds"],
+                    "21600"
+                );
                 Said::ok("TOKEN")
             }
             ("GET", _) if token.is_none_or(|token| token != "TOKEN") => Said::status(401, ""),
@@ -360,7 +414,10 @@ fn cache_over(answers: Vec<Said>) -> (Fake, Cache) {
         let number = count.fetch_add(1, Ordering::SeqCst);
         answers[number.min(answers.len() - 1)].clone()
     });
-    let cache = Cache::new(chain(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &container.url())]));
+    let cache = Cache::new(chain(&[(
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        &container.url(),
+    )]));
     (container, cache)
 }
 
@@ -386,7 +443,10 @@ fn old_ones_serve_to_their_end_when_there_are_no_new_ones() {
     assert_eq!(cache.get().unwrap().access_key_id, "OLD");
     assert_eq!(container.asked().len(), 2);
 
-    let (_container, cache) = cache_over(vec![json_credentials("OLD", 3), json_credentials("NEW", 60)]);
+    let (_container, cache) = cache_over(vec![
+        json_credentials("OLD", 3),
+        json_credentials("NEW", 60),
+    ]);
     assert_eq!(cache.get().unwrap().access_key_id, "OLD");
     assert_eq!(cache.get().unwrap().access_key_id, "NEW");
 }
@@ -415,7 +475,11 @@ fn a_home_directory_is_looked_into() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join(".aws")).unwrap();
     let file = dir.path().join(".aws/credentials");
-    fs::write(file, "[default]\naws_access_key_id=HOME\naws_secret_access_key=S\n").unwrap();
+    fs::write(
+        file,
+        "[default]\naws_access_key_id=HOME\naws_secret_access_key=S\n",
+    )
+    .unwrap();
     let home: &Path = dir.path();
     let home = home.to_str().unwrap();
     let chain = chain(&[("HOME", home), ("USERPROFILE", home)]);

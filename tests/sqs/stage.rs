@@ -1,0 +1,93 @@
+//! The real host with the real plugin in a folder of its own.
+
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use op_listener_tests::{Running, Setup, cargo, repository, start, target_dir};
+use serde_json::Value;
+
+use crate::aws::{Aws, KEY_ID, SECRET, TOKEN};
+
+/// The plugin's library, built from the tree.
+fn library() -> PathBuf {
+    static BUILT: OnceLock<()> = OnceLock::new();
+
+    let target = target_dir();
+    BUILT.get_or_init(|| {
+        let package = ["build", "-p", "op-listener-sqs", "--lib"];
+        cargo(repository(), &target, &package);
+    });
+    target.join(format!("debug/{DLL_PREFIX}op_listener_sqs{DLL_SUFFIX}"))
+}
+
+/// A folder with the plugin and a configuration.
+pub(crate) struct Stage {
+    setup: Setup,
+}
+
+/// An entry for a publisher.
+pub(crate) fn publisher(aws: &Aws, name: &str, queue: &str, more: &str) -> String {
+    format!(
+        "[[listener]]\n\
+         plugin = \"sqs\"\n\
+         name = {name:?}\n\
+         queue = {{ backoff_ms = 5, backoff_max_ms = 200 }}\n\
+         [listener.config]\n\
+         enable = true\n\
+         queue_url = {queue:?}\n\
+         region = \"us-east-1\"\n\
+         endpoint = {endpoint:?}\n\
+         {more}\n",
+        endpoint = aws.endpoint(),
+    )
+}
+
+impl Stage {
+    pub(crate) fn new(entries: &[String]) -> Self {
+        let mut setup = Setup::new();
+        setup.add("sqs", &library());
+        let config = format!(
+            "issuer = \"https://op.example.com\"\n\
+             [signing]\n\
+             algorithm = \"ES256\"\n\
+             [intake]\n\
+             max_line = 4194304\n\
+             {}",
+            entries.concat()
+        );
+        Self {
+            setup: setup.config(&config),
+        }
+    }
+
+    /// Starts the host, with keys in its environment.
+    pub(crate) fn start(&self) -> Running {
+        self.start_with(SECRET)
+    }
+
+    pub(crate) fn start_with(&self, secret: &str) -> Running {
+        let mut command = self.setup.command(&["run", "--config", "op-listener.toml"]);
+        // Nothing of whoever runs the tests.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("AWS_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .env("HOME", self.setup.path())
+            .env("AWS_ACCESS_KEY_ID", KEY_ID)
+            .env("AWS_SECRET_ACCESS_KEY", secret)
+            .env("AWS_SESSION_TOKEN", TOKEN);
+        start(&mut command)
+    }
+
+    /// What `op-listener queue` says, as JSON.
+    pub(crate) fn queue(&self, arguments: &[&str]) -> Value {
+        let common = ["--config", "op-listener.toml", "--json"];
+        let all = [&["queue"], arguments, &common].concat();
+        let done = self.setup.call(&all);
+        assert_eq!(done.code(), Some(0), "{}", done.stderr);
+        serde_json::from_str(&done.stdout).unwrap()
+    }
+}
