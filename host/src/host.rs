@@ -9,7 +9,9 @@ use op_listener_abi::PluginRef;
 
 use crate::Spi;
 use crate::config::{Config, ListenerConfig};
-use crate::delivery::{Delivery, DeliverySnapshot};
+use crate::delivery::Delivery;
+#[cfg(feature = "delivery")]
+use crate::delivery::DeliverySnapshot;
 use crate::dispatch::{Dispatched, Dispatcher, StatsSnapshot, Table};
 use crate::event::Event;
 use crate::ffi::{Queues, Services, set_log_level};
@@ -122,7 +124,12 @@ impl HostBuilder {
         });
         let prober = self.prober.filter(|_| self.config.plugins.probe.enabled);
         let prober = prober.map(|program| Prober::new(&self.config, program));
-        let (listeners, plugins) = register(&self.config, &services, prober)?;
+        let registered = register(&self.config, &services, prober);
+        let (listeners, plugins) = registered.inspect_err(|_| {
+            // Listeners that were made until then may have opened queues.
+            delivery.stop();
+            delivery.end();
+        })?;
         let enabled = listeners
             .iter()
             .filter(|listener| listener.enabled())
@@ -234,6 +241,7 @@ impl Host {
     }
 
     /// What is known of the delivery queues.
+    #[cfg(feature = "delivery")]
     pub fn delivery(&self) -> DeliverySnapshot {
         self.delivery.snapshot()
     }

@@ -23,7 +23,11 @@
 pub mod check;
 pub mod clients;
 pub mod config;
+#[cfg(feature = "delivery")]
 pub mod delivery;
+#[cfg(not(feature = "delivery"))]
+#[path = "delivery/absent.rs"]
+mod delivery;
 mod dispatch;
 pub mod event;
 pub mod feed;

@@ -16,7 +16,8 @@
  *
  * Text. UTF-8, pointer and length, no terminator. A null `data` says that there is no text, which
  * is not the same as an empty one. What is passed to a function is lent for the length of the
- * call: copy what is to stay. What a listener passes to the host must be valid UTF-8.
+ * call: copy what is to stay. What a listener passes to the host must be valid UTF-8, but for input that
+ * is said to be bytes.
  *
  * Buffers. Whoever is passed a `struct op_listener_buffer *` to fill gets an empty one (all zero),
  * and sets all four members, or none where there is nothing to say. The reader calls `release`
@@ -106,6 +107,35 @@ typedef uint32_t op_listener_status;
  * SIGN signs a claims set with the provider's key. Input: {"typ": string, "claims": object}, where
  * `typ` may be left out; output: a compact JWS (RFC 7515 section 7.1). */
 #define OP_LISTENER_SERVICE_SIGN 1u
+/*
+ * The delivery queue: what a listener pushes is durable before the provider is answered, and the host
+ * hands it to the listener's sink on threads of its own, again and again until it is delivered or
+ * refused for good. Numbers in bytes are little-endian.
+ *
+ * QUEUE_OPEN opens a queue. Input: {"sink": 1, "name": "second", "options": {...}}. `sink` is a number
+ * of the library's own choice, below 2^63, by which QUEUE_DELIVER names the sink; `name` may be left out
+ * where the instance has one queue. What may stand in `options`, each with its default:
+ *   "order": "none", "key" (messages of one key in order, one of each in a batch at the most) or
+ *   "key-in-batches" (a batch may hold several of a key: once one of them was not delivered, answer
+ *   "retry" for the later ones of that key); "batch_messages": 100, "batch_bytes": 1048576,
+ *   "batch_age_ms": 0, "concurrency": 1 (calls of the sink at a time), "attempts": 25,
+ *   "backoff_ms": 500, "backoff_max_ms": 300000, "max_messages": 1000000, "max_bytes": 4294967296,
+ *   "when_full": "reject" or "drop-oldest", "pause_after_ms": 60000.
+ * Output: {"queue": 7, "name": "instance/second", "options": {...}}: the queue's number, its name as
+ * operators see it, and what is in force.
+ *
+ * QUEUE_PUSH puts a message into a queue. Input, bytes: the queue's number (8), the length of a header
+ * (4), the header, and the payload to the end. The header is empty or a JSON object with any of "key",
+ * "id", "content_type" (strings) and "headers" (an object of strings). Payloads of up to 16 MiB. Output:
+ * nothing. Inside `on_event`, on the thread that it was called on, the message is durable when the
+ * event's dispatch is back; elsewhere when this is back.
+ *
+ * QUEUE_CLOSE closes a queue. Input, bytes: its number (8); output: nothing. Afterwards the sink is not
+ * called any more. The host closes what is open before it calls `shutdown`. Messages stay for whoever
+ * next opens a queue of that name. */
+#define OP_LISTENER_SERVICE_QUEUE_OPEN 2u
+#define OP_LISTENER_SERVICE_QUEUE_PUSH 3u
+#define OP_LISTENER_SERVICE_QUEUE_CLOSE 4u
 
 /* Requests of the host, for `invoke` of the library's table.
  *
@@ -116,6 +146,16 @@ typedef uint32_t op_listener_status;
 /* PANIC asks for a panic, by which a conformance check sees that panics stay inside. Of no use to C:
  * answer it as unknown. */
 #define OP_LISTENER_REQUEST_PANIC 2u
+/* QUEUE_DELIVER hands over a batch of messages, on a thread of the host's. Input, bytes: the sink's
+ * number (8), how many messages there are (4, never 0), and for each the length of its header (4), of
+ * its payload (4), the header and the payload. The header is a JSON object with "number" (of the
+ * message), "attempt" (from 1), "pushed_ms" (Unix time in milliseconds) and what it was pushed with.
+ * Output: nothing where all were delivered; otherwise {"outcomes": [...]} with one outcome for each
+ * message, or {"all": outcome}. An outcome is "delivered", {"retry": {...}} or {"dead": {...}}, with
+ * "reason" (string), and "status" (number) and "answer" (string) of the receiver where there are any; in
+ * "retry" also "after_ms", if the receiver asks to be left alone for so long. Any status but OK is a
+ * failure of the whole batch, to be tried again. */
+#define OP_LISTENER_REQUEST_QUEUE_DELIVER 3u
 
 /* Text that is lent. */
 struct op_listener_text {

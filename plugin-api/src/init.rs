@@ -164,6 +164,10 @@ impl<'a> InitContext<'a> {
     ///
     /// The store of the queues cannot be opened or belongs to another host, the name is none, the
     /// operator's settings for the queue do not fit, or the host has no delivery queue.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "made where it is passed, and of no use afterwards"
+    )]
     pub fn queue(&self, options: QueueOptions, sink: impl Sink) -> Result<Queue, Error> {
         Queue::open(self.host, self.is_probe(), &options, sink)
             .map_err(|error| error.context("the delivery queue"))

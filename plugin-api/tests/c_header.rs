@@ -133,8 +133,12 @@ fn numbers() -> String {
     line("level", &level::DEBUG);
     line("level", &level::TRACE);
     line("sign", &service::SIGN);
+    line("queue open", &service::QUEUE_OPEN);
+    line("queue push", &service::QUEUE_PUSH);
+    line("queue close", &service::QUEUE_CLOSE);
     line("log level", &request::LOG_LEVEL);
     line("request to panic", &request::PANIC);
+    line("queue deliver", &request::QUEUE_DELIVER);
     out
 }
 

@@ -1,15 +1,18 @@
-//! The shipped plugin, and listeners that do something wrong.
+//! The shipped plugins, and listeners that do something wrong.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use op_listener_tests::{Library, audit_log, repository};
+use op_listener_tests::{Library, audit_log, repository, sqs_publisher};
 
 use crate::kept;
 
 /// The audit log's library.
 pub(crate) static AUDIT_LOG: LazyLock<PathBuf> = LazyLock::new(|| audit_log().0);
+
+/// The SQS publisher's library.
+pub(crate) static SQS: LazyLock<PathBuf> = LazyLock::new(sqs_publisher);
 
 /// The listener in Rust that does what the environment says.
 pub(crate) static MISCHIEF: LazyLock<PathBuf> = LazyLock::new(|| Library::Mischief.file());

@@ -15,6 +15,8 @@ use op_listener_host::config::Config;
 
 use crate::yard::event_of;
 
+/// A signal that the process is to ignore.
+const IGNORE: &str = "OP_LISTENER_TEST_IGNORE";
 const DRIVE: &str = "OP_LISTENER_TEST_DRIVE";
 
 /// Where, how, and by how many threads.
@@ -52,7 +54,17 @@ pub(crate) struct Said {
 impl Drive<'_> {
     /// Starts the process; it is ready when this is back.
     pub(crate) fn start(&self) -> Driver {
-        let mut command = Command::new(env::current_exe().unwrap());
+        let program = env::current_exe().unwrap();
+        let ignore = self.env.iter().find(|(name, _)| *name == IGNORE);
+        let mut command = if let Some((_, signal)) = ignore {
+            let mut command = Command::new("env");
+            command
+                .arg(format!("--ignore-signal={signal}"))
+                .arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
         command
             .args([
                 "driver::drive",
@@ -94,6 +106,16 @@ impl Drive<'_> {
 impl Driver {
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Waits until so many dispatches went well.
+    pub(crate) fn wait_for(&self, count: usize) {
+        let mut seen = 0;
+        while seen < count {
+            let line = self.said.recv_timeout(crate::yard::DEADLINE).unwrap();
+            assert!(!line.starts_with("failed"), "{line}");
+            seen += usize::from(line.starts_with("well"));
+        }
     }
 
     /// Kills the process after a while. Comes back with all that it has said.
@@ -153,7 +175,7 @@ fn drive() {
     );
     let _ = op_listener_host::log::subscribe(op_listener_host::log::Settings {
         format: op_listener_host::log::Format::Text,
-        filter: "warn,MAIN=warn".parse().unwrap(),
+        filter: "error".parse().unwrap(),
     });
     let config = Config::from_str(&text("CONFIG"), "drive.toml", Path::new(&dir)).unwrap();
     let host = match Host::builder().config(config).build() {

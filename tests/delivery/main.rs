@@ -3,7 +3,9 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
+mod commands;
 mod crashes;
+mod damage;
 mod delivering;
 mod driver;
 mod yard;

@@ -118,6 +118,6 @@ pub(crate) fn dispatch(host: &Host, id: &str) {
 
 /// What the host knows of a queue.
 pub(crate) fn queue(host: &Host, name: &str) -> QueueSnapshot {
-    let queues = host.delivery().queues.into_iter();
-    queues.filter(|queue| queue.name == name).last().unwrap()
+    let mut queues = host.delivery().queues.into_iter();
+    queues.find(|queue| queue.name == name).unwrap()
 }

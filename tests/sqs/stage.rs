@@ -1,25 +1,9 @@
 //! The real host with the real plugin in a folder of its own.
 
-use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
-use std::path::PathBuf;
-use std::sync::OnceLock;
-
-use op_listener_tests::{Running, Setup, cargo, repository, start, target_dir};
+use op_listener_tests::{Running, Setup, sqs_publisher, start};
 use serde_json::Value;
 
 use crate::aws::{Aws, KEY_ID, SECRET, TOKEN};
-
-/// The plugin's library, built from the tree.
-fn library() -> PathBuf {
-    static BUILT: OnceLock<()> = OnceLock::new();
-
-    let target = target_dir();
-    BUILT.get_or_init(|| {
-        let package = ["build", "-p", "op-listener-sqs", "--lib"];
-        cargo(repository(), &target, &package);
-    });
-    target.join(format!("debug/{DLL_PREFIX}op_listener_sqs{DLL_SUFFIX}"))
-}
 
 /// A folder with the plugin and a configuration.
 pub(crate) struct Stage {
@@ -46,7 +30,7 @@ pub(crate) fn publisher(aws: &Aws, name: &str, queue: &str, more: &str) -> Strin
 impl Stage {
     pub(crate) fn new(entries: &[String]) -> Self {
         let mut setup = Setup::new();
-        setup.add("sqs", &library());
+        setup.add("sqs", &sqs_publisher());
         let config = format!(
             "issuer = \"https://op.example.com\"\n\
              [signing]\n\

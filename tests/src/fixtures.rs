@@ -120,3 +120,15 @@ pub fn audit_log() -> (PathBuf, PathBuf) {
         file(&format!("op-listener-audit-verify{EXE_SUFFIX}")),
     )
 }
+
+/// The SQS publisher's library, built from the tree.
+pub fn sqs_publisher() -> PathBuf {
+    static BUILT: OnceLock<()> = OnceLock::new();
+
+    let target = target_dir();
+    BUILT.get_or_init(|| {
+        let package = ["build", "-p", "op-listener-sqs", "--lib"];
+        cargo(repository(), &target, &package);
+    });
+    target.join(format!("debug/{DLL_PREFIX}op_listener_sqs{DLL_SUFFIX}"))
+}

@@ -13,7 +13,7 @@ mod setup;
 
 pub use building::{cargo, repository, target_dir, work_dir};
 pub use events::{access_token, id_token, subject};
-pub use fixtures::{Library, audit_log, host_binary, library_in_c};
+pub use fixtures::{Library, audit_log, host_binary, library_in_c, sqs_publisher};
 pub use interfaces::{Changed, Newer, later_interface, listener_of_interface_1_0};
 pub use lines::{LogLine, parse_lines};
 pub use process::{Finished, Running, TIME_LIMIT, start};

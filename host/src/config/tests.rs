@@ -1,5 +1,6 @@
 //! What the configuration room promises.
 
+mod delivery;
 mod excerpts;
 mod files;
 mod not_toml;

@@ -67,6 +67,17 @@ pub struct QueueState {
     number: i64,
 }
 
+/// Who delivers from a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// No host has it.
+    Nobody,
+    /// A host has it that does not say which process it is.
+    Somebody,
+    /// The host of that process has it.
+    Process(u32),
+}
+
 /// Whether a queue delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -158,8 +169,8 @@ impl Admin {
         }
     }
 
-    /// The process of the host that has the store, if one has; `Some(None)` where it is not known.
-    pub fn host(&self) -> Option<Option<u32>> {
+    /// Who delivers from the store.
+    pub fn holder(&self) -> Holder {
         store::holder(&self.path)
     }
 
@@ -192,8 +203,8 @@ impl Admin {
     ///
     /// The store cannot be read.
     pub fn queue(&self, name: &str) -> Result<Option<QueueState>, StoreError> {
-        let queues = self.queues()?.into_iter();
-        Ok(queues.filter(|queue| queue.name == name).last())
+        let mut queues = self.queues()?.into_iter();
+        Ok(queues.find(|queue| queue.name == name))
     }
 
     /// Some of a queue's messages, the one pushed first at the front: at most so many, and only those
@@ -213,7 +224,7 @@ impl Admin {
         let read = |number: i64| {
             let mut message = self.connection.prepare_cached(
                 "SELECT id, key, ordered_by, dedup_id, content_type, headers, payload, sum, pushed_ms,
-                    attempts, state, due_ms, tried_ms, reason, status, answer
+                    attempts, queue, state, due_ms, tried_ms, reason, status, answer
                  FROM message WHERE id = ?1 AND queue = ?2",
             )?;
             let message = message.query_row([number, queue.number], |row| message_of(row, held));
@@ -429,7 +440,7 @@ fn queue(row: &Row<'_>) -> rusqlite::Result<QueueState> {
 fn message_of(row: &Row<'_>, held: bool) -> rusqlite::Result<MessageState> {
     let stored = rows::stored(row)?;
     let whole = stored.is_whole();
-    let state = match row.get::<_, i64>(10)? {
+    let state = match row.get::<_, i64>(11)? {
         rows::state::DEAD => Place::Dead,
         _ if held => Place::Held,
         _ => Place::Pending,
@@ -445,17 +456,17 @@ fn message_of(row: &Row<'_>, held: bool) -> rusqlite::Result<MessageState> {
         number: stored.number,
         state,
         pushed_ms: stored.pushed_ms,
-        due_ms: row.get(11)?,
+        due_ms: row.get(12)?,
         attempts: stored.attempts,
-        tried_ms: row.get(12)?,
+        tried_ms: row.get(13)?,
         key,
         id,
         content_type,
         headers,
         payload,
-        reason: row.get(13)?,
-        status: row.get(14)?,
-        answer: row.get(15)?,
+        reason: row.get(14)?,
+        status: row.get(15)?,
+        answer: row.get(16)?,
         whole,
     })
 }

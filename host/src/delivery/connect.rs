@@ -55,6 +55,16 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Opens a store that is damaged, to read what can be read. SQLite takes one that is cut short for
+/// nothing but damage, unless the schema may be written, which here it is not all the same.
+pub(super) fn damaged(path: &Path) -> Result<Connection, StoreError> {
+    let connection = open(path, false)?;
+    connection
+        .execute_batch("PRAGMA writable_schema = ON; PRAGMA query_only = ON;")
+        .map_err(|error| StoreError::sqlite(path, error))?;
+    Ok(connection)
+}
+
 /// Opens a store that is there, for an operator's changes and for checkpoints.
 pub(super) fn aside(path: &Path) -> Result<Connection, StoreError> {
     let connection = open(path, false)?;

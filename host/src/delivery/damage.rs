@@ -14,12 +14,15 @@ use time::macros::format_description;
 
 use super::connect::{self, beside};
 use super::error::{StoreError, StoreErrorKind};
+use super::message::now_ms;
 use super::rows;
 use crate::config::Durability;
 use crate::log::say;
 
 /// A larger store is not read through when it is opened: damage in it shows when it is met.
 const LARGEST_CHECKED: u64 = 256 << 20;
+/// No database has fewer bytes.
+const SMALLEST: u64 = 512;
 /// After so many reads that failed, the rest is given up.
 const MOST_FAILURES: u32 = 100_000;
 /// So many messages are copied in one transaction.
@@ -36,18 +39,21 @@ pub(super) fn open_or_mend(path: &Path, durability: Durability) -> Result<Connec
 
 fn open_checked(path: &Path, durability: Durability) -> Result<Connection, StoreError> {
     let length = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
-    // SQLite would delete the log of a database that is empty.
-    if path.exists() && length(path) == 0 && length(&beside(path, "-wal")) > 0 {
+    // SQLite would take less than a page for an empty database, and delete the log of one.
+    let stub = (1..SMALLEST).contains(&length(path));
+    if stub || (path.exists() && length(path) == 0 && length(&beside(path, "-wal")) > 0) {
         return Err(StoreError::new(path, StoreErrorKind::Damaged));
     }
     let connection = connect::writer(path, durability)?;
     if length(path) <= LARGEST_CHECKED {
+        let failed = |error| StoreError::sqlite(path, error);
         let verdict: String = connection
-            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-            .map_err(|error| StoreError::sqlite(path, error))?;
+            .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+            .map_err(failed)?;
         if verdict != "ok" {
             return Err(StoreError::new(path, StoreErrorKind::Damaged));
         }
+        rows::recount(&connection).map_err(failed)?;
     }
     Ok(connection)
 }
@@ -86,7 +92,7 @@ pub(super) fn mend(
     let mut saved = 0;
     // A log without its database is nothing that could be read.
     if fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0)
-        && let Ok(old) = connect::reader(path)
+        && let Ok(old) = connect::damaged(path)
     {
         saved = save(&old, &mut new).map_err(|error| StoreError::sqlite(&copy, error))?;
     }
@@ -114,9 +120,10 @@ pub(super) fn mend(
 
 fn set_log_aside(path: &Path, aside: &Path) -> std::io::Result<()> {
     let log = beside(path, "-wal");
-    if log.exists() {
-        fs::rename(log, beside(aside, "-wal"))?;
+    if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        fs::rename(&log, beside(aside, "-wal"))?;
     }
+    remove_file(&log)?;
     // Made anew from the log by whoever opens it.
     remove_file(&beside(path, "-shm"))
 }
@@ -206,12 +213,14 @@ fn save(old: &Connection, new: &mut Connection) -> rusqlite::Result<u64> {
              GROUP BY queue, ordered_by);",
     )?;
     transaction.commit()?;
+    rows::recount(new)?;
     Ok(saved)
 }
 
 fn save_queues(old: &Connection, new: &Connection) -> rusqlite::Result<()> {
     let Ok(mut queues) = old.prepare(
-        "SELECT id, name, ordered, paused, pushed, delivered, retried, died, dropped FROM queue",
+        "SELECT id, name, ordered, paused, pushed, delivered, retried, died, dropped, last_message
+         FROM queue",
     ) else {
         return Ok(());
     };
@@ -225,8 +234,8 @@ fn save_queues(old: &Connection, new: &Connection) -> rusqlite::Result<()> {
         let number = |column| row.get::<_, i64>(column).unwrap_or(0);
         new.execute(
             "INSERT OR IGNORE INTO queue
-                (id, name, ordered, paused, pushed, delivered, retried, died, dropped)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                (id, name, ordered, paused, pushed, delivered, retried, died, dropped, last_message)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             params![
                 number(0),
                 name,
@@ -236,7 +245,8 @@ fn save_queues(old: &Connection, new: &Connection) -> rusqlite::Result<()> {
                 number(5),
                 number(6),
                 number(7),
-                number(8)
+                number(8),
+                number(9),
             ],
         )?;
     }
@@ -247,7 +257,7 @@ fn save_queues(old: &Connection, new: &Connection) -> rusqlite::Result<()> {
 fn last_number(old: &Connection) -> i64 {
     let asked = [
         "SELECT max(id) FROM message",
-        "SELECT seq FROM sqlite_sequence WHERE name = 'message'",
+        "SELECT max(last_message) FROM queue",
     ];
     let numbers = asked.map(|asked| old.query_row(asked, [], |row| row.get::<_, i64>(0)));
     let known = numbers.into_iter().flatten().max();
@@ -296,8 +306,7 @@ impl Saved<'_> {
     }
 
     fn is_whole(&self) -> bool {
-        let state: rusqlite::Result<i64> = self.row.get(11);
-        self.message.is_whole() && state.is_ok_and(|state| (0..=2).contains(&state))
+        self.message.is_whole()
     }
 
     fn put(&self, new: &Connection) -> rusqlite::Result<()> {
@@ -305,7 +314,10 @@ impl Saved<'_> {
         let content = &message.content;
         let number = |column| self.row.get::<_, i64>(column).ok();
         let text = |column| self.row.get::<_, String>(column).ok();
-        let queue = number(10).unwrap_or(0);
+        let queue = message.queue;
+        // What a payload's sum does not tell is taken for what does no harm.
+        let state = number(11).filter(|state| (0..=2).contains(state));
+        let state = state.unwrap_or(rows::state::READY);
         // The name is put right by whoever opens the queue under that number.
         new.prepare_cached("INSERT OR IGNORE INTO queue (id, name) VALUES (?1, 'lost-' || ?1)")?
             .execute([queue])?;
@@ -318,8 +330,8 @@ impl Saved<'_> {
         .execute(params![
             message.number,
             queue,
-            number(11).unwrap_or(0),
-            number(12).unwrap_or(0),
+            state,
+            now_ms(),
             content.key,
             message.ordered_by,
             content.id,

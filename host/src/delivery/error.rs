@@ -56,7 +56,10 @@ impl StoreError {
 
     pub(super) fn sqlite(path: &Path, error: rusqlite::Error) -> Self {
         let kind = match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreErrorKind::Damaged,
+            // Without a code: a row that is not what the schema says.
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) | None => {
+                StoreErrorKind::Damaged
+            }
             Some(ErrorCode::DiskFull) => StoreErrorKind::Full,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreErrorKind::Busy,
             Some(
@@ -66,8 +69,6 @@ impl StoreError {
                 | ErrorCode::PermissionDenied
                 | ErrorCode::FileLockingProtocolFailed,
             ) => StoreErrorKind::Io,
-            // A row that is not what the schema says.
-            None => StoreErrorKind::Damaged,
             Some(_) => StoreErrorKind::Internal,
         };
         Self::with(path, kind, Some(Source::Sqlite(error)))

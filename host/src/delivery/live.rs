@@ -157,7 +157,7 @@ impl Opening {
         }
         Ok(Push {
             reserved,
-            sum: content.sum(),
+            sum: content.sum(queue.number),
             content,
             ordered: self.options.is_ordered(),
             make_room: (when_full == WhenFull::DropOldest).then_some((max_messages, max_bytes)),
@@ -258,11 +258,17 @@ impl Live {
             plan.failures = 0;
             plan.failing_since = None;
         }
+        let halts = plan.halted.is_none() && counts.halted.is_some();
         plan.paused = counts.paused;
         plan.halted.clone_from(&counts.halted);
         plan.news += 1;
+        let calm = plan.calm_until.is_some_and(|until| until > Instant::now());
+        // Whoever waits for a time, or for an operator, is not to be woken by what is pushed.
+        let wake = resumed || halts || !(plan.paused || calm);
         drop(plan);
-        self.changed.notify_all();
+        if wake {
+            self.changed.notify_all();
+        }
         if done.dropped > 0
             && let Some(count) = self.drops.note(done.dropped)
         {

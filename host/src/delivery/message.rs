@@ -3,6 +3,7 @@
 use aws_lc_rs::digest;
 
 /// What a listener pushes.
+#[expect(clippy::struct_field_names, reason = "the field's name")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Content {
     /// What it is ordered by.
@@ -25,10 +26,11 @@ impl Content {
         (texts + self.payload.len()) as u64
     }
 
-    /// A sum by which damage shows, since SQLite keeps none of what is in its tables: the first bytes of
-    /// a SHA-256.
-    pub(super) fn sum(&self) -> i64 {
+    /// A sum of it and of the queue that it is in, by which damage shows, since SQLite keeps none of what
+    /// is in its tables: the first bytes of a SHA-256.
+    pub(super) fn sum(&self, queue: i64) -> i64 {
         let mut context = digest::Context::new(&digest::SHA256);
+        context.update(&queue.to_le_bytes());
         for text in self.texts() {
             let length = text.map_or(u64::MAX, |text| text.len() as u64);
             context.update(&length.to_le_bytes());
@@ -57,11 +59,13 @@ pub(crate) struct Stored {
     pub(super) ordered_by: Option<String>,
     /// What the sum was when it was pushed.
     pub(super) sum: i64,
+    /// The number of its queue.
+    pub(super) queue: i64,
 }
 
 impl Stored {
     pub(super) fn is_whole(&self) -> bool {
-        self.content.sum() == self.sum
+        self.content.sum(self.queue) == self.sum
     }
 }
 
@@ -110,11 +114,12 @@ mod tests {
         let mut other = content.clone();
         other.key = Some("a".into());
         other.id = Some("b".into());
-        assert_ne!(content.sum(), other.sum());
+        assert_ne!(content.sum(1), other.sum(1));
         let mut other = content.clone();
         other.payload[0] ^= 1;
-        assert_ne!(content.sum(), other.sum());
-        assert_eq!(content.sum(), content.clone().sum());
+        assert_ne!(content.sum(1), other.sum(1));
+        assert_eq!(content.sum(1), content.clone().sum(1));
+        assert_ne!(content.sum(1), content.sum(2));
         assert_eq!(content.size(), 3);
     }
 }

@@ -18,6 +18,7 @@ pub(super) mod state {
 /// Puts a message into a queue.
 pub(super) fn push(
     connection: &Connection,
+    number: i64,
     queue: i64,
     ordered: bool,
     content: &Content,
@@ -37,8 +38,8 @@ pub(super) fn push(
     connection
         .prepare_cached(
             "INSERT INTO message
-                (queue, state, due_ms, key, ordered_by, dedup_id, content_type, headers, payload, size, sum, pushed_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?3)",
+                (queue, state, due_ms, key, ordered_by, dedup_id, content_type, headers, payload, size, sum, pushed_ms, id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?3, ?12)",
         )?
         .execute(params![
             queue,
@@ -52,14 +53,28 @@ pub(super) fn push(
             content.payload,
             content.size().cast_signed(),
             sum,
+            number,
         ])?;
     Ok(())
+}
+
+/// The largest number that was ever given to a message.
+pub(super) fn last_number(connection: &Connection) -> Result<i64> {
+    connection.query_row(
+        "SELECT max((SELECT coalesce(max(id), 0) FROM message),
+            (SELECT coalesce(max(last_message), 0) FROM queue))",
+        [],
+        |row| row.get(0),
+    )
 }
 
 /// Counts for a queue what was done to its messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Done {
     pub(super) pushed: u64,
+    pub(super) pushed_bytes: u64,
+    /// The number of the last one pushed.
+    pub(super) last: i64,
     pub(super) delivered: u64,
     pub(super) retried: u64,
     pub(super) died: u64,
@@ -69,6 +84,8 @@ pub(super) struct Done {
 pub(super) fn count(connection: &Connection, queue: i64, done: &Done) -> Result<()> {
     let Done {
         pushed,
+        pushed_bytes,
+        last,
         delivered,
         retried,
         died,
@@ -77,7 +94,9 @@ pub(super) fn count(connection: &Connection, queue: i64, done: &Done) -> Result<
     connection
         .prepare_cached(
             "UPDATE queue SET pushed = pushed + ?2, delivered = delivered + ?3,
-                retried = retried + ?4, died = died + ?5, dropped = dropped + ?6 WHERE id = ?1",
+                retried = retried + ?4, died = died + ?5, dropped = dropped + ?6,
+                waiting = waiting + ?2, waiting_bytes = waiting_bytes + ?7,
+                last_message = max(last_message, ?8) WHERE id = ?1",
         )?
         .execute(params![
             queue,
@@ -85,7 +104,9 @@ pub(super) fn count(connection: &Connection, queue: i64, done: &Done) -> Result<
             delivered.cast_signed(),
             retried.cast_signed(),
             died.cast_signed(),
-            dropped.cast_signed()
+            dropped.cast_signed(),
+            pushed_bytes.cast_signed(),
+            last,
         ])?;
     Ok(())
 }
@@ -310,8 +331,8 @@ pub(super) fn behind(
 /// A waiting message.
 pub(super) fn read(connection: &Connection, number: i64) -> Result<Option<Stored>> {
     let mut message = connection.prepare_cached(
-        "SELECT id, key, ordered_by, dedup_id, content_type, headers, payload, sum, pushed_ms, attempts
-         FROM message WHERE id = ?1 AND state < 2",
+        "SELECT id, key, ordered_by, dedup_id, content_type, headers, payload, sum, pushed_ms, attempts,
+            queue FROM message WHERE id = ?1 AND state < 2",
     )?;
     message.query_row([number], stored).optional()
 }
@@ -329,6 +350,31 @@ pub(super) fn stored(row: &Row<'_>) -> Result<Stored> {
         },
         sum: row.get(7)?,
         pushed_ms: row.get(8)?,
-        attempts: row.get(9)?,
+        attempts: u32::try_from(row.get::<_, i64>(9)?).unwrap_or(0),
+        queue: row.get(10)?,
     })
+}
+
+/// Puts the counts of queues right where they are not: nobody but damage makes them wrong, and then
+/// everything else may be whole.
+pub(super) fn recount(connection: &Connection) -> Result<()> {
+    connection.execute_batch(
+        "BEGIN IMMEDIATE;
+         CREATE TEMP TABLE counted AS
+            SELECT queue, count(*) FILTER (WHERE state < 2) AS waiting,
+                coalesce(sum(size) FILTER (WHERE state < 2), 0) AS waiting_bytes,
+                count(*) FILTER (WHERE state = 2) AS dead,
+                coalesce(sum(size) FILTER (WHERE state = 2), 0) AS dead_bytes
+            FROM message GROUP BY queue;
+         UPDATE queue SET waiting = 0, waiting_bytes = 0, dead = 0, dead_bytes = 0
+            WHERE id NOT IN (SELECT queue FROM counted)
+                AND (waiting, waiting_bytes, dead, dead_bytes) IS NOT (0, 0, 0, 0);
+         UPDATE queue SET (waiting, waiting_bytes, dead, dead_bytes) =
+                (counted.waiting, counted.waiting_bytes, counted.dead, counted.dead_bytes)
+            FROM counted WHERE counted.queue = queue.id
+                AND (queue.waiting, queue.waiting_bytes, queue.dead, queue.dead_bytes) IS NOT
+                    (counted.waiting, counted.waiting_bytes, counted.dead, counted.dead_bytes);
+         DROP TABLE counted;
+         COMMIT;",
+    )
 }

@@ -26,11 +26,12 @@ const STEPS: &[&str] = &["
         delivered     INTEGER NOT NULL DEFAULT 0,
         retried       INTEGER NOT NULL DEFAULT 0,
         died          INTEGER NOT NULL DEFAULT 0,
-        dropped       INTEGER NOT NULL DEFAULT 0
+        dropped       INTEGER NOT NULL DEFAULT 0,
+        last_message  INTEGER NOT NULL DEFAULT 0
     ) STRICT;
 
     CREATE TABLE message (
-        id           INTEGER PRIMARY KEY AUTOINCREMENT,
+        id           INTEGER PRIMARY KEY,
         queue        INTEGER NOT NULL REFERENCES queue (id),
         state        INTEGER NOT NULL,
         due_ms       INTEGER NOT NULL,
@@ -55,14 +56,6 @@ const STEPS: &[&str] = &["
     CREATE INDEX message_ordered ON message (queue, ordered_by, id) WHERE state < 2 AND ordered_by IS NOT NULL;
     CREATE INDEX message_dead    ON message (queue, id)             WHERE state = 2;
 
-    CREATE TRIGGER message_in AFTER INSERT ON message BEGIN
-        UPDATE queue SET
-            waiting       = waiting       + (new.state < 2),
-            waiting_bytes = waiting_bytes + (new.state < 2) * new.size,
-            dead          = dead          + (new.state = 2),
-            dead_bytes    = dead_bytes    + (new.state = 2) * new.size
-        WHERE id = new.queue;
-    END;
     CREATE TRIGGER message_out AFTER DELETE ON message BEGIN
         UPDATE queue SET
             waiting       = waiting       - (old.state < 2),

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::admin::Holder;
 use super::error::{StoreError, StoreErrorKind};
 use super::live::{Live, Opening, Push};
 use super::message::now_ms;
@@ -25,8 +26,8 @@ pub(super) struct Store {
     queues: Mutex<BTreeMap<String, Arc<Live>>>,
     pub(super) closing: AtomicBool,
     watch: Mutex<Option<JoinHandle<()>>>,
-    /// Locked for as long as the host has the store.
-    _lock: File,
+    /// Locked for as long as the host has the store; a thread that is lost may keep all else for longer.
+    lock: Mutex<Option<File>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -43,7 +44,7 @@ impl Store {
             queues: Mutex::default(),
             closing: AtomicBool::new(false),
             watch: Mutex::default(),
-            _lock: held,
+            lock: Mutex::new(Some(held)),
         });
         let watched = Arc::clone(&store);
         let watch = thread::Builder::new()
@@ -161,7 +162,9 @@ impl Store {
         let queues: Vec<_> = pushes.iter().map(|push| Arc::clone(push.queue())).collect();
         let committed = self.writer.write(Work::Push(pushes));
         if committed.is_err() {
-            queues.iter().for_each(|queue| queue.rejected());
+            for queue in queues {
+                queue.rejected();
+            }
         }
         committed.map(drop)
     }
@@ -180,7 +183,9 @@ impl Store {
             .iter()
             .flat_map(|queue| queue.plan().openings.clone())
             .collect();
-        openings.iter().for_each(|opening| opening.stop());
+        for opening in &openings {
+            opening.stop();
+        }
         let rests = openings.iter().map(|opening| opening.wait(deadline));
         rests.filter(|rests| !rests).count()
     }
@@ -197,6 +202,7 @@ impl Store {
             queue.plan().openings.clear();
         }
         self.writer.close();
+        drop(lock(&self.lock).take());
     }
 
     pub(super) fn snapshot(&self) -> DeliverySnapshot {
@@ -254,12 +260,15 @@ fn read_process(file: &mut File) -> Option<u32> {
     text.trim().parse().ok()
 }
 
-/// The process of the host that has the store at that path, if one has: `Some(None)` where it does not
-/// say which.
-pub(super) fn holder(path: &Path) -> Option<Option<u32>> {
-    let mut file = File::open(connect::beside(path, ".lock")).ok()?;
+/// Who has the store at that path.
+pub(super) fn holder(path: &Path) -> Holder {
+    let Ok(mut file) = File::open(connect::beside(path, ".lock")) else {
+        return Holder::Nobody;
+    };
     match file.try_lock_shared() {
-        Err(TryLockError::WouldBlock) => Some(read_process(&mut file)),
-        _ => None,
+        Err(TryLockError::WouldBlock) => {
+            read_process(&mut file).map_or(Holder::Somebody, Holder::Process)
+        }
+        _ => Holder::Nobody,
     }
 }

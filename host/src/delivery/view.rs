@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::admin::{Activity, MessageState, Place, QueueState};
+use super::admin::{Activity, Holder, MessageState, Place, QueueState};
 use super::message::now_ms;
 
 /// What stands in the place of what is masked.
@@ -28,22 +28,26 @@ pub struct View<'a> {
 
 /// All queues as a JSON object: `store` (path), `host` (the process that has the store; `null` where
 /// none has, 0 where it is not known) and `queues` (array of objects).
-pub fn queues_json(store: &Path, host: Option<Option<u32>>, queues: &[QueueState]) -> Value {
+pub fn queues_json(store: &Path, host: Holder, queues: &[QueueState]) -> Value {
     json!({
         "store": store,
-        "host": host.map(Option::unwrap_or_default),
+        "host": match host {
+            Holder::Nobody => Value::Null,
+            Holder::Somebody => 0.into(),
+            Holder::Process(process) => process.into(),
+        },
         "queues": queues,
     })
 }
 
 /// All queues as lines of text.
-pub fn queues_table(host: Option<Option<u32>>, queues: &[QueueState]) -> String {
+pub fn queues_table(host: Holder, queues: &[QueueState]) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = match host {
-        None => writeln!(text, "no host is running with this store"),
-        Some(None) => writeln!(text, "a host is running with this store"),
-        Some(Some(process)) => {
+        Holder::Nobody => writeln!(text, "no host is running with this store"),
+        Holder::Somebody => writeln!(text, "a host is running with this store"),
+        Holder::Process(process) => {
             writeln!(text, "a host is running with this store: process {process}")
         }
     };

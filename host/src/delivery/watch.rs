@@ -2,7 +2,6 @@
 //! the database, space is given back, and calls of sinks that do not come back are told of.
 
 use std::fs;
-use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,14 +12,14 @@ use super::connect::{self, beside};
 use super::error::StoreError;
 use super::live::Live;
 use super::store::Store;
-use super::writer::Work;
+use super::writer::{Work, Writer};
 use crate::log::say;
 
 /// How often it is looked whether somebody else has written.
 const OFTEN: Duration = Duration::from_millis(200);
-/// How often the log is moved at the most.
+/// How often the log is moved at the most, unless it is longer than it ever was, …
 const MOVE_EVERY: Duration = Duration::from_secs(1);
-/// A log of less, in bytes, is left alone.
+/// … and a log of less, in bytes, is left alone.
 const SMALL_LOG: u64 = 4 << 20;
 /// With a log of more, in pages, writers are made to wait until it can begin anew.
 const LONG_LOG: i64 = 32_768;
@@ -36,6 +35,7 @@ pub(super) fn run(store: &Store) {
         connection: None,
         seen: -1,
         moved: Instant::now(),
+        longest: 0,
     };
     while !store.closing.load(Relaxed) {
         thread::park_timeout(OFTEN);
@@ -59,6 +59,8 @@ struct Watch<'a> {
     /// The version of what is in the store.
     seen: i64,
     moved: Instant,
+    /// How long the log has been, in bytes: its file does not become shorter.
+    longest: u64,
 }
 
 impl Watch<'_> {
@@ -88,8 +90,10 @@ impl Watch<'_> {
         // By way of the writer, so that nothing older takes the place of something newer.
         writer.write(Work::Look(self.store.queues()))?;
         let log = fs::metadata(beside(path, "-wal")).map_or(0, |log| log.len());
-        if log > SMALL_LOG && self.moved.elapsed() > MOVE_EVERY {
-            move_log(connection, path)?;
+        let longer = log > self.longest;
+        if log > SMALL_LOG && (longer || self.moved.elapsed() > MOVE_EVERY) {
+            self.longest = log;
+            move_log(connection, writer)?;
             self.moved = Instant::now();
         }
         Ok(())
@@ -114,8 +118,9 @@ impl Watch<'_> {
     }
 }
 
-/// Moves the log to the database. Nobody waits for it, unless the log has grown very long.
-fn move_log(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+/// Moves the log to the database, and lets it begin anew: overwriting is faster than growing.
+fn move_log(connection: &Connection, writer: &Writer) -> Result<(), StoreError> {
+    let path = writer.path();
     let checkpoint = |how: &str| {
         let pragma = format!("PRAGMA wal_checkpoint({how})");
         connection
@@ -124,6 +129,10 @@ fn move_log(connection: &Connection, path: &Path) -> Result<(), StoreError> {
             })
             .map_err(|error| StoreError::sqlite(path, error))
     };
+    // Nobody waits for this, which is most of the work, …
+    checkpoint("PASSIVE")?;
+    // … and for this only those who come to write in the meantime.
+    writer.write(Work::MoveLog)?;
     let (pages, moved) = checkpoint("PASSIVE")?;
     if pages > LONG_LOG && moved < pages {
         checkpoint("RESTART")?;

@@ -48,7 +48,7 @@ pub(super) fn run(store: &Arc<Store>, opening: &Arc<Opening>) {
         reader: None,
     };
     while let Some(batch) = worker.next() {
-        worker.deliver(batch);
+        worker.deliver(&batch);
     }
     let plan = opening.queue.plan();
     opening.workers.fetch_sub(1, Relaxed);
@@ -175,7 +175,7 @@ impl Worker<'_> {
         Ok(gathered)
     }
 
-    fn deliver(&self, batch: Batch) {
+    fn deliver(&self, batch: &Batch) {
         let courier = &self.opening.courier;
         let frame = wire::batch(courier.sink(), &batch.messages);
         let answer = panic::catch_unwind(AssertUnwindSafe(|| courier.deliver(&frame)));
@@ -190,7 +190,7 @@ impl Worker<'_> {
             .collect();
         let report = Report::of(&settled);
         self.settle(settled);
-        self.conclude(&batch, &report);
+        self.conclude(batch, &report);
     }
 
     /// Writes down what became of messages, however long it takes.
@@ -457,7 +457,7 @@ impl Gather<'_> {
             broken: Vec::new(),
         };
         for head in heads {
-            let Some(key) = filling.add(self.reader, head)? else {
+            let Added::OrderedBy(key) = filling.add(self.reader, head)? else {
                 if filling.full {
                     break;
                 }
@@ -470,7 +470,7 @@ impl Gather<'_> {
                     None => Vec::new(),
                 };
                 for number in behind {
-                    if filling.add(self.reader, number)?.is_none() {
+                    if let Added::Not = filling.add(self.reader, number)? {
                         break;
                     }
                 }
@@ -503,6 +503,13 @@ impl Gather<'_> {
     }
 }
 
+/// Whether a message was added to a batch.
+enum Added {
+    Not,
+    /// It was; with its key, where the queue is ordered.
+    OrderedBy(Option<String>),
+}
+
 /// A batch that is being filled.
 struct Filling {
     most: usize,
@@ -514,18 +521,14 @@ struct Filling {
 }
 
 impl Filling {
-    /// Adds a message, if it is still there, whole, and fits. Comes back with what it is ordered by, if
-    /// it was added.
-    fn add(
-        &mut self,
-        reader: &Connection,
-        number: i64,
-    ) -> rusqlite::Result<Option<Option<String>>> {
+    /// Adds a message, if it is still there, whole, and fits. Says whether it
+    /// was added.
+    fn add(&mut self, reader: &Connection, number: i64) -> rusqlite::Result<Added> {
         if self.full {
-            return Ok(None);
+            return Ok(Added::Not);
         }
         let Some(message) = rows::read(reader, number)? else {
-            return Ok(None);
+            return Ok(Added::Not);
         };
         if !message.is_whole() {
             self.broken.push(Settled {
@@ -538,17 +541,17 @@ impl Filling {
                 attempts: message.attempts,
                 due_ms: now_ms(),
             });
-            return Ok(None);
+            return Ok(Added::Not);
         }
         let bytes = self.bytes + message.content.payload.len() as u64;
         if bytes > self.most_bytes && !self.messages.is_empty() {
             self.full = true;
-            return Ok(None);
+            return Ok(Added::Not);
         }
         self.bytes = bytes;
         let key = message.ordered_by.clone();
         self.messages.push(message);
         self.full = self.messages.len() >= self.most || self.bytes >= self.most_bytes;
-        Ok(Some(key))
+        Ok(Added::OrderedBy(key))
     }
 }

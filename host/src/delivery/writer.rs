@@ -40,6 +40,8 @@ pub(super) enum Work {
     Look(Vec<Arc<Live>>),
     /// Damage was found by a reader of the store of that generation.
     Mend(u64),
+    /// The log is to be moved to the database, what is left of it, and begun anew.
+    MoveLog,
     /// Space that is not needed is to be given back, some of it. Comes back with how many pages are
     /// left over.
     Shrink,
@@ -65,13 +67,28 @@ struct Line {
     led: bool,
 }
 
+/// The store, open.
+struct Open {
+    connection: Connection,
+    /// The number of the last message that was pushed.
+    last: i64,
+}
+
+impl Open {
+    fn new(path: &Path, connection: Connection) -> Result<Self, StoreError> {
+        let last = rows::last_number(&connection);
+        let last = last.map_err(|error| StoreError::sqlite(path, error))?;
+        Ok(Self { connection, last })
+    }
+}
+
 /// Writes to the store.
 pub(super) struct Writer {
     path: PathBuf,
     durability: Durability,
     line: Mutex<Line>,
     /// Held by whoever leads; `None` when it is closed.
-    connection: Mutex<Option<Connection>>,
+    connection: Mutex<Option<Open>>,
     /// Counted up when another file takes the store's place.
     generation: AtomicU64,
     /// The queues that were opened: they are to be in whatever takes the store's place.
@@ -87,12 +104,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Writer {
     /// Opens the store, made if need be. What is damaged is set aside.
     pub(super) fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
-        let connection = damage::open_or_mend(path, durability)?;
+        let open = Open::new(path, damage::open_or_mend(path, durability)?)?;
         Ok(Self {
             path: path.to_owned(),
             durability,
             line: Mutex::default(),
-            connection: Mutex::new(Some(connection)),
+            connection: Mutex::new(Some(open)),
             generation: AtomicU64::new(1),
             known: Mutex::default(),
             commits: Commits::default(),
@@ -180,7 +197,7 @@ impl Writer {
     /// Commits a group in one transaction.
     fn commit(&self, group: &[Arc<Ticket>]) -> Result<Vec<i64>, StoreError> {
         let mut slot = lock(&self.connection);
-        let Some(connection) = slot.as_mut() else {
+        let Some(open) = slot.as_mut() else {
             return Err(StoreError::new(&self.path, StoreErrorKind::Closed));
         };
         let begin = Instant::now();
@@ -190,22 +207,36 @@ impl Writer {
         let mut outcome = if damaged {
             Err(StoreError::new(&self.path, StoreErrorKind::Damaged))
         } else {
-            self.transact(connection, group)
+            self.transact(open, group)
         };
         if let Err(error) = &outcome
             && error.is_damage()
         {
             outcome = self
                 .mend(&mut slot, error)
-                .and_then(|()| match slot.as_ref() {
-                    Some(connection) => self.transact(connection, group),
+                .and_then(|()| match slot.as_mut() {
+                    Some(open) => self.transact(open, group),
                     None => Err(StoreError::new(&self.path, StoreErrorKind::Closed)),
                 });
         }
         let (outcomes, touched) = outcome?;
+        let moves = |ticket: &Arc<Ticket>| matches!(ticket.work, Work::MoveLog);
+        if let Some(open) = slot.as_ref()
+            && group.iter().any(moves)
+        {
+            // What is left to be moved after the watch has done its part is little; when all of it
+            // is, the log is begun anew in place of growing. What fails is done another time.
+            let checkpoint = "PRAGMA wal_checkpoint(PASSIVE)";
+            let _ = open.connection.query_row(checkpoint, [], |_| Ok(()));
+        }
         drop(slot);
-        let pushed = touched.iter().map(|touched| touched.done.pushed).sum();
-        self.commits.committed(begin.elapsed(), pushed);
+        if touched
+            .iter()
+            .any(|touched| touched.done != Done::default())
+        {
+            let pushed = touched.iter().map(|touched| touched.done.pushed).sum();
+            self.commits.committed(begin.elapsed(), pushed);
+        }
         for touched in touched {
             touched
                 .queue
@@ -216,12 +247,16 @@ impl Writer {
 
     fn transact(
         &self,
-        connection: &Connection,
+        open: &mut Open,
         group: &[Arc<Ticket>],
     ) -> Result<(Vec<i64>, Vec<Touched>), StoreError> {
+        let connection = &open.connection;
+        let mut last = open.last;
         let done = begin(connection)
-            .and_then(|()| apply(connection, group))
+            .and_then(|()| apply(connection, group, &mut last))
             .and_then(|done| commit(connection).map(|()| done));
+        // A number that was given is not given again, whatever came of it.
+        open.last = last;
         done.map_err(|error| {
             // Fails where the failure has rolled it back already.
             let _ = connection.execute_batch("ROLLBACK");
@@ -230,7 +265,7 @@ impl Writer {
     }
 
     /// Sets the damaged file aside and goes on with a new one.
-    fn mend(&self, slot: &mut Option<Connection>, why: &StoreError) -> Result<(), StoreError> {
+    fn mend(&self, slot: &mut Option<Open>, why: &StoreError) -> Result<(), StoreError> {
         // Closed, so that nothing of it is written any more.
         *slot = None;
         let mended = damage::mend(&self.path, self.durability, why);
@@ -248,7 +283,7 @@ impl Writer {
             );
             made.map_err(|error| StoreError::sqlite(&self.path, error))?;
         }
-        *slot = Some(connection);
+        *slot = Some(Open::new(&self.path, connection)?);
         self.generation.fetch_add(1, Ordering::AcqRel);
         Ok(())
     }
@@ -262,9 +297,11 @@ impl Writer {
 
     /// Closes the store in good order: what is in the log is moved to the database.
     pub(super) fn close(&self) {
-        if let Some(connection) = lock(&self.connection).take() {
+        if let Some(open) = lock(&self.connection).take() {
             // What cannot be moved stays in the log, which is as good.
-            let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            let _ = open
+                .connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         }
     }
 }
@@ -324,99 +361,123 @@ fn commit(connection: &Connection) -> rusqlite::Result<()> {
 fn apply(
     connection: &Connection,
     group: &[Arc<Ticket>],
+    last: &mut i64,
 ) -> rusqlite::Result<(Vec<i64>, Vec<Touched>)> {
-    let mut touched = Vec::new();
-    let mut outcomes = Vec::with_capacity(group.len());
-    let mut full: Vec<(i64, u64, u64)> = Vec::new();
-    for ticket in group {
-        outcomes.push(apply_one(
-            connection,
-            &ticket.work,
-            &mut touched,
-            &mut full,
-        )?);
+    let mut applied = Applied {
+        connection,
+        last,
+        touched: Vec::new(),
+        full: Vec::new(),
+    };
+    let outcomes = group.iter().map(|ticket| applied.apply(&ticket.work));
+    let outcomes = outcomes.collect::<rusqlite::Result<_>>()?;
+    let Applied {
+        mut touched, full, ..
+    } = applied;
+    for touched in &touched {
+        if touched.done != Done::default() {
+            rows::count(connection, touched.queue.number, &touched.done)?;
+        }
     }
     for (queue, max_messages, max_bytes) in full {
         let dropped = rows::make_room(connection, queue, max_messages, max_bytes)?;
+        if dropped > 0 {
+            let done = Done {
+                dropped,
+                ..Done::default()
+            };
+            rows::count(connection, queue, &done)?;
+        }
         if let Some(touched) = touched.iter_mut().find(|it| it.queue.number == queue) {
             touched.done.dropped += dropped;
         }
     }
     for touched in &mut touched {
-        if touched.done != Done::default() {
-            rows::count(connection, touched.queue.number, &touched.done)?;
-        }
         touched.counts = Some(rows::counts(connection, touched.queue.number)?);
     }
     Ok((outcomes, touched))
 }
 
-fn apply_one(
-    connection: &Connection,
-    work: &Work,
-    touched: &mut Vec<Touched>,
-    full: &mut Vec<(i64, u64, u64)>,
-) -> rusqlite::Result<i64> {
-    match work {
-        Work::Push(pushes) => {
-            for push in pushes {
-                let queue = push.queue();
-                rows::push(
-                    connection,
-                    queue.number,
-                    push.ordered,
-                    &push.content,
-                    push.sum,
-                )?;
-                touch(touched, queue).pushed += 1;
-                if let Some((messages, bytes)) = push.make_room
-                    && !full.iter().any(|(number, ..)| *number == queue.number)
-                {
-                    full.push((queue.number, messages, bytes));
+/// A transaction on its way.
+struct Applied<'a> {
+    connection: &'a Connection,
+    /// The number of the last message that was pushed.
+    last: &'a mut i64,
+    touched: Vec<Touched>,
+    /// Queues whose oldest messages make room for new ones, and their bounds.
+    full: Vec<(i64, u64, u64)>,
+}
+
+impl Applied<'_> {
+    fn apply(&mut self, work: &Work) -> rusqlite::Result<i64> {
+        let connection = self.connection;
+        match work {
+            Work::Push(pushes) => {
+                for push in pushes {
+                    let queue = push.queue();
+                    *self.last += 1;
+                    rows::push(
+                        connection,
+                        *self.last,
+                        queue.number,
+                        push.ordered,
+                        &push.content,
+                        push.sum,
+                    )?;
+                    let done = touch(&mut self.touched, queue);
+                    done.pushed += 1;
+                    done.pushed_bytes += push.content.size();
+                    done.last = *self.last;
+                    if let Some((messages, bytes)) = push.make_room
+                        && !self.full.iter().any(|(number, ..)| *number == queue.number)
+                    {
+                        self.full.push((queue.number, messages, bytes));
+                    }
                 }
             }
-        }
-        Work::Settle(queue, settled, most_dead) => {
-            let done = rows::settle(connection, queue.number, settled)?;
-            let dropped = if done.died > 0 {
-                rows::bury(connection, queue.number, *most_dead)?
-            } else {
-                0
-            };
-            let sum = touch(touched, queue);
-            sum.delivered += done.delivered;
-            sum.retried += done.retried;
-            sum.died += done.died;
-            sum.dropped += dropped;
-        }
-        Work::Open(name) => {
-            connection
-                .prepare_cached("INSERT INTO queue (name) VALUES (?1) ON CONFLICT DO NOTHING")?
-                .execute([name])?;
-            let mut number = connection.prepare_cached("SELECT id FROM queue WHERE name = ?1")?;
-            return number.query_row([name], |row| row.get(0));
-        }
-        Work::Reorder(queue, ordered, after) => {
-            return reorder(connection, *queue, *ordered, *after);
-        }
-        Work::Halt(queue, halt) => {
-            let (since, reason) = halt.as_ref().map(|(since, reason)| (since, reason)).unzip();
-            connection
-                .prepare_cached(
-                    "UPDATE queue SET halted_ms = ?2, halted_reason = ?3 WHERE id = ?1",
-                )?
-                .execute(params![queue.number, since, reason])?;
-            touch(touched, queue);
-        }
-        Work::Look(queues) => {
-            for queue in queues {
-                touch(touched, queue);
+            Work::Settle(queue, settled, most_dead) => {
+                let done = rows::settle(connection, queue.number, settled)?;
+                let dropped = if done.died > 0 {
+                    rows::bury(connection, queue.number, *most_dead)?
+                } else {
+                    0
+                };
+                let sum = touch(&mut self.touched, queue);
+                sum.delivered += done.delivered;
+                sum.retried += done.retried;
+                sum.died += done.died;
+                sum.dropped += dropped;
             }
+            Work::Open(name) => {
+                connection
+                    .prepare_cached("INSERT INTO queue (name) VALUES (?1) ON CONFLICT DO NOTHING")?
+                    .execute([name])?;
+                let mut number =
+                    connection.prepare_cached("SELECT id FROM queue WHERE name = ?1")?;
+                return number.query_row([name], |row| row.get(0));
+            }
+            Work::Reorder(queue, ordered, after) => {
+                return reorder(connection, *queue, *ordered, *after);
+            }
+            Work::Halt(queue, halt) => {
+                let (since, reason) = halt.as_ref().map(|(since, reason)| (since, reason)).unzip();
+                connection
+                    .prepare_cached(
+                        "UPDATE queue SET halted_ms = ?2, halted_reason = ?3 WHERE id = ?1",
+                    )?
+                    .execute(params![queue.number, since, reason])?;
+                touch(&mut self.touched, queue);
+            }
+            Work::Look(queues) => {
+                for queue in queues {
+                    touch(&mut self.touched, queue);
+                }
+            }
+            Work::Mend(_) | Work::MoveLog => {}
+            Work::Shrink => return shrink(connection),
         }
-        Work::Mend(_) => {}
-        Work::Shrink => return shrink(connection),
+        Ok(0)
     }
-    Ok(0)
 }
 
 /// Makes some of a queue's waiting messages ordered, or not. The last time, when there are none left,

@@ -78,8 +78,8 @@ fn well() -> Answer {
     (Status::OK, String::new())
 }
 
-fn refused(why: impl ToString) -> Answer {
-    (Status::ERROR, why.to_string())
+fn refused(why: impl Into<String>) -> Answer {
+    (Status::ERROR, why.into())
 }
 
 #[derive(Deserialize)]
@@ -103,13 +103,13 @@ impl HostSide {
     pub(super) fn open_queue(&'static self, input: Text<'_>) -> Answer {
         let request: OpenRequest = match serde_json::from_slice(input.bytes().unwrap_or(b"")) {
             Ok(request) => request,
-            Err(error) => return refused(format_args!("the request for a queue: {error}")),
+            Err(error) => return refused(format!("the request for a queue: {error}")),
         };
         let name = match &request.name {
             None => self.name().to_owned(),
             Some(name) if is_instance_name(name) => format!("{}/{name}", self.name()),
             Some(name) => {
-                return refused(format_args!(
+                return refused(format!(
                     "{name:?} is no name of a queue: names are 1 to 64 characters of `A-Z a-z 0-9 . _ -`, the first not a dot"
                 ));
             }
@@ -135,7 +135,7 @@ impl HostSide {
                         open.insert(number, opening);
                         (number, options)
                     }
-                    Err(error) => return refused(error),
+                    Err(error) => return refused(error.to_string()),
                 }
             }
         };
@@ -159,7 +159,7 @@ impl HostSide {
         };
         let push = match opening.push(content) {
             Ok(push) => push,
-            Err(full) => return refused(full),
+            Err(full) => return refused(full.to_string()),
         };
         if ROUND.get() != Round::None {
             ROUND.set(Round::Pushed);
@@ -168,7 +168,7 @@ impl HostSide {
         }
         match delivery.commit(vec![push]) {
             Ok(()) => well(),
-            Err(error) => refused(error),
+            Err(error) => refused(error.to_string()),
         }
     }
 
@@ -236,6 +236,10 @@ impl Frame<'_> {
 }
 
 /// A sink in a listener's library.
+#[cfg_attr(
+    not(feature = "delivery"),
+    expect(dead_code, reason = "nothing is delivered")
+)]
 struct SinkOfLibrary {
     side: &'static HostSide,
     library: PluginRef,

@@ -99,6 +99,10 @@ pub(crate) struct Retry {
 }
 
 #[derive(clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub(crate) struct Purge {
     /// The queue's name
     queue: String,
@@ -208,7 +212,7 @@ fn json(value: &impl serde::Serialize) -> Exit {
 fn list(arguments: &List) -> Outcome {
     let opened = open(&arguments.store)?;
     let queues = opened.admin.queues().map_err(failed)?;
-    let host = opened.admin.host();
+    let host = opened.admin.holder();
     if arguments.json {
         return Ok(json(&queues_json(&opened.path, host, &queues)));
     }
@@ -340,5 +344,5 @@ fn switch(arguments: &OfQueue, how: fn(&Admin, &QueueState) -> Result<(), StoreE
     if arguments.json {
         return Ok(json(&queue));
     }
-    Ok(print(queues_table(opened.admin.host(), &[queue])))
+    Ok(print(queues_table(opened.admin.holder(), &[queue])))
 }

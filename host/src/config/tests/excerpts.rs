@@ -19,7 +19,7 @@ fn tabs_do_not_move_the_caret() {
 #[test]
 fn wide_and_combining_characters_do_not_move_the_caret() {
     let said = refusal("data_dir = 1 # x\n\"漢字\" = 1\nlog = { \"e\u{301}漢\" = 1, levle = 2 }\n");
-    let expected = "op.toml:1:12: `data_dir` must be a string, but it is an integer\n  |\n1 | data_dir = 1 # x\n  |            ^\n\nop.toml:2:1: unknown key `漢字`\n  |\n2 | \"漢字\" = 1\n  | ^^^^^^\n  = the keys of the top of the file: `issuer`, `clients`, `data_dir`, `plugins`, `signing`, `log`, `intake`, `flow`, `dispatch`, `listener`\n\nop.toml:3:9: unknown key `e\u{301}漢` in [log]\n  |\n3 | log = { \"e\u{301}漢\" = 1, levle = 2 }\n  |         ^^^^^\n  = the keys of [log]: `format`, `level`\n\nop.toml:3:20: unknown key `levle` in [log]\n  |\n3 | log = { \"e\u{301}漢\" = 1, levle = 2 }\n  |                    ^^^^^\n  = did you mean `level`?";
+    let expected = "op.toml:1:12: `data_dir` must be a string, but it is an integer\n  |\n1 | data_dir = 1 # x\n  |            ^\n\nop.toml:2:1: unknown key `漢字`\n  |\n2 | \"漢字\" = 1\n  | ^^^^^^\n  = the keys of the top of the file: `issuer`, `clients`, `data_dir`, `plugins`, `signing`, `log`, `intake`, `flow`, `dispatch`, `delivery`, `listener`\n\nop.toml:3:9: unknown key `e\u{301}漢` in [log]\n  |\n3 | log = { \"e\u{301}漢\" = 1, levle = 2 }\n  |         ^^^^^\n  = the keys of [log]: `format`, `level`\n\nop.toml:3:20: unknown key `levle` in [log]\n  |\n3 | log = { \"e\u{301}漢\" = 1, levle = 2 }\n  |                    ^^^^^\n  = did you mean `level`?";
     assert_eq!(said, expected, "\n{said}");
 }
 

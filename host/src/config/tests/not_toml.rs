@@ -139,7 +139,7 @@ op.toml:2:1: unknown key `key\u{1b}[2J`
   |
 2 | "key\u001b[2J" = 1
   | ^^^^^^^^^^^^^^
-  = the keys of the top of the file: `issuer`, `clients`, `data_dir`, `plugins`, `signing`, `log`, `intake`, `flow`, `dispatch`, `listener`"#;
+  = the keys of the top of the file: `issuer`, `clients`, `data_dir`, `plugins`, `signing`, `log`, `intake`, `flow`, `dispatch`, `delivery`, `listener`"#;
     assert_eq!(said, expected, "\n{said}");
 }
 

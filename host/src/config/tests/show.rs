@@ -63,6 +63,12 @@ code_lifetime = 600
 [dispatch]
 measure = true
 budget_ms = 5
+
+[delivery]
+# path: not set, queue.db in the data directory
+durability = "disk"
+stop_timeout = 10
+dead_letters = 100000
 "#
     );
 }

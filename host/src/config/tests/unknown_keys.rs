@@ -87,7 +87,7 @@ fsync = "always"
   |
 3 | fsync = "always"
   | ^^^^^
-  = the keys of [[listener]]: `plugin`, `name`, `spi`, `clients`, `required`, `enabled`, `switch_off_after_panics`, `budget_ms`, `config`; the listener's own settings go in [listener.config]"#;
+  = the keys of [[listener]]: `plugin`, `name`, `spi`, `clients`, `required`, `enabled`, `switch_off_after_panics`, `budget_ms`, `queue`, `config`; the listener's own settings go in [listener.config]"#;
     assert_eq!(said, expected, "\n{said}");
 }
 
@@ -98,9 +98,6 @@ fn keys_of_later_versions_say_so() {
 unix = "/run/op-listener/events.sock"
 http = "127.0.0.1:8790"
 token_file = "token"
-
-[delivery]
-path = "queue.db"
 "#,
     );
     let expected = r#"op.toml:2:1: `unix` in [intake] is not available in this version
@@ -119,12 +116,6 @@ op.toml:4:1: `token_file` in [intake] is not available in this version
   |
 4 | token_file = "token"
   | ^^^^^^^^^^
-  = remove it
-
-op.toml:6:2: `delivery` is not available in this version
-  |
-6 | [delivery]
-  |  ^^^^^^^^
   = remove it"#;
     assert_eq!(said, expected, "\n{said}");
 }
