@@ -46,7 +46,8 @@ fn the_sqs_publisher_conforms() {
     }
     assert_eq!(report.code, 0, "{:#}", report.json);
     assert_eq!(report.json["conforms"], true);
-    let known = ["vendor", "debug-info"];
+    // A build for tests, with all of TLS in it.
+    let known = ["vendor", "debug-info", "size"];
     for warned in report.named("warning") {
         assert!(known.contains(&&*warned), "{:?}", report.check(&warned));
     }
@@ -59,7 +60,10 @@ fn the_sqs_publisher_conforms_as_an_operator_configures_it() {
                     endpoint = \"http://127.0.0.1:9\"\nclaims = [\"sub\", \"iat\"]\n\
                     group = \"client\"\n[constants]\nstage = \"test\"\n\
                     [fields]\nlocal_sub = \"subject\"\n";
-    let report = Run::of(&SQS).configured(settings).with(&["--timeout", "20"]).report();
+    let report = Run::of(&SQS)
+        .configured(settings)
+        .with(&["--timeout", "20"])
+        .report();
     for told in report.checks() {
         eprintln!("{:<8} {}: {}", told.status, told.name, told.message);
     }

@@ -8,7 +8,7 @@ use op_listener_api::{Error, EventContext, InitContext, Message, Queue, QueueOpt
 
 use crate::aws::{AwsError, Environment, Service};
 use crate::body::{Entry, Group, LARGEST, body};
-use crate::config::{Content, Settings, Switch, Table};
+use crate::config::{Payload, Settings, Switch, Table};
 use crate::sink::SqsSink;
 
 /// How many requests to a standard queue may be under way at a time, and to a FIFO queue, of whose
@@ -20,7 +20,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_mins(2);
 /// Publishes events to one queue.
 pub(crate) struct Publisher {
     queue: Queue,
-    content: Content,
+    payload: Payload,
     group: Option<Group>,
 }
 
@@ -65,7 +65,7 @@ impl Publisher {
         let queue = context.queue(options, SqsSink::new(service, group.is_some()))?;
         Ok(Self {
             queue,
-            content: settings.content,
+            payload: settings.payload,
             group,
         })
     }
@@ -88,17 +88,17 @@ impl Publisher {
         event: &impl SetSubject,
         context: &EventContext<'_>,
     ) -> Result<(), Error> {
-        let content = &self.content;
-        let body = body(entry, content, event, context)?;
+        let payload = &self.payload;
+        let body = body(entry, payload, event, context)?;
         let group = self.group.map(|group| group.id(entry));
-        let attributes: Vec<_> = content
+        let attributes: Vec<_> = payload
             .attributes
             .iter()
-            .filter_map(|attribute| Some((attribute, attribute.value(entry, content.shape)?)))
+            .filter_map(|attribute| Some((attribute, attribute.value(entry, payload.shape)?)))
             .collect();
         let mut message = Message::new(body.as_bytes())
             .id(entry.id)
-            .content_type(content.shape.content_type());
+            .content_type(payload.shape.content_type());
         if let Some(group) = &group {
             message = message.key(group);
         }

@@ -97,9 +97,10 @@ impl Service {
             result => return result.map(|()| answer.body),
         };
         let corrected = self.corrects_clock(&refusal, &answer);
-        let renewed = match corrected {
-            true => None,
-            false => self.renewed(&refusal, &credentials)?,
+        let renewed = if corrected {
+            None
+        } else {
+            self.renewed(&refusal, &credentials)?
         };
         let credentials = match renewed {
             None if !corrected => return Err(AwsError::Refused(refusal)),

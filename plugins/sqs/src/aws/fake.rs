@@ -153,7 +153,7 @@ fn write(mut connection: TcpStream, said: &Said) {
         said.body.len()
     );
     for (name, value) in &said.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head.extend([name, ": ", value, "\r\n"]);
     }
     // The client may have had enough.
     let _ = connection.write_all(format!("{head}\r\n{}", said.body).as_bytes());

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use super::json::{Members, quoted};
 use super::{Entry, write_constants};
-use crate::config::Content;
+use crate::config::Payload;
 
 /// Names of claims, in the order in which they are published; all that a token has, if not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,17 +115,17 @@ impl Field {
     }
 }
 
-pub(super) fn write(entry: &Entry<'_, '_>, content: &Content, members: &mut Members<'_>) {
-    let fields: Vec<_> = content
+pub(super) fn write(entry: &Entry<'_, '_>, payload: &Payload, members: &mut Members<'_>) {
+    let fields: Vec<_> = payload
         .fields
         .iter()
         .filter_map(|(name, field)| Some((name, field.of(entry)?)))
         .collect();
     if let Some(claims) = entry.claims {
-        for (name, value) in content.claims.choose(claims) {
+        for (name, value) in payload.claims.choose(claims) {
             // Where the operator gives a name to something else, it is not the claim's any more.
             let taken =
-                content.has_constant(name) || fields.iter().any(|(taken, _)| *taken == name);
+                payload.has_constant(name) || fields.iter().any(|(taken, _)| *taken == name);
             if !taken {
                 members.raw(name, value);
             }
@@ -134,5 +134,5 @@ pub(super) fn write(entry: &Entry<'_, '_>, content: &Content, members: &mut Memb
     for (name, value) in fields {
         members.raw(name, &value);
     }
-    write_constants(content, members);
+    write_constants(payload, members);
 }

@@ -7,7 +7,7 @@ use time::macros::format_description;
 
 use super::json::Members;
 use super::{Entry, write_constants, write_details};
-use crate::config::Content;
+use crate::config::Payload;
 
 /// The attributes that it has of its own, which no constant may be named after.
 pub(crate) const ATTRIBUTES: [&str; 11] = [
@@ -28,7 +28,7 @@ pub(crate) const ATTRIBUTES: [&str; 11] = [
 const TIME: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
-pub(super) fn write(entry: &Entry<'_, '_>, content: &Content, members: &mut Members<'_>) {
+pub(super) fn write(entry: &Entry<'_, '_>, payload: &Payload, members: &mut Members<'_>) {
     members.string("specversion", "1.0");
     members.string("id", entry.id);
     members.string("source", entry.issuer);
@@ -45,13 +45,13 @@ pub(super) fn write(entry: &Entry<'_, '_>, content: &Content, members: &mut Memb
     if let Some(txn) = entry.txn {
         members.string("txn", txn);
     }
-    write_constants(content, members);
+    write_constants(payload, members);
     members.object("data", |data| {
         data.string("client_id", entry.client_id);
         if let Some(subject) = entry.subject {
             data.string("subject", subject);
         }
-        write_details(entry, content, data, |_| false);
+        write_details(entry, payload, data, |_| false);
     });
 }
 

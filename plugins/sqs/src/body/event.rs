@@ -3,7 +3,7 @@
 
 use super::json::Members;
 use super::{Entry, write_constants, write_details};
-use crate::config::Content;
+use crate::config::Payload;
 
 /// The members that an event has of its own, which no constant may be named after.
 pub(crate) const MEMBERS: [&str; 14] = [
@@ -23,7 +23,7 @@ pub(crate) const MEMBERS: [&str; 14] = [
     "session",
 ];
 
-pub(super) fn write(entry: &Entry<'_, '_>, content: &Content, members: &mut Members<'_>) {
+pub(super) fn write(entry: &Entry<'_, '_>, payload: &Payload, members: &mut Members<'_>) {
     members.string("type", entry.kind.name());
     members.string("id", entry.id);
     if let Some(txn) = entry.txn {
@@ -36,6 +36,6 @@ pub(super) fn write(entry: &Entry<'_, '_>, content: &Content, members: &mut Memb
         members.string("subject", subject);
     }
     // Of what the provider adds of its own, an operator's constant takes the place.
-    write_details(entry, content, members, |name| content.has_constant(name));
-    write_constants(content, members);
+    write_details(entry, payload, members, |name| payload.has_constant(name));
+    write_constants(payload, members);
 }

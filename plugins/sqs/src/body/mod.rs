@@ -22,7 +22,7 @@ pub(crate) use event::MEMBERS as EVENT_MEMBERS;
 pub(crate) use fifo::{Group, deduplication_id};
 use json::Members;
 
-use crate::config::Content;
+use crate::config::Payload;
 
 /// The most bytes that SQS takes in a message, and in a batch of them: bodies, and names, types and
 /// values of attributes.
@@ -124,22 +124,22 @@ impl Entry<'_, '_> {
 /// It was to be a SET, which cannot be made or signed.
 pub(crate) fn body(
     entry: &Entry<'_, '_>,
-    content: &Content,
+    payload: &Payload,
     event: &impl SetSubject,
     context: &EventContext<'_>,
 ) -> Result<String, Error> {
-    let text = match content.shape {
-        Shape::Claims => json::object(|members| claims::write(entry, content, members)),
-        Shape::Event => json::object(|members| event::write(entry, content, members)),
-        Shape::CloudEvents => json::object(|members| cloudevents::write(entry, content, members)),
-        Shape::Set => set::sign(content, event, context)?,
+    let text = match payload.shape {
+        Shape::Claims => json::object(|members| claims::write(entry, payload, members)),
+        Shape::Event => json::object(|members| event::write(entry, payload, members)),
+        Shape::CloudEvents => json::object(|members| cloudevents::write(entry, payload, members)),
+        Shape::Set => set::sign(payload, event, context)?,
     };
     Ok(json::of_allowed_characters(text))
 }
 
 /// Writes the constants, and what came of the environment.
-fn write_constants(content: &Content, members: &mut Members<'_>) {
-    for (name, value) in &content.constants {
+fn write_constants(payload: &Payload, members: &mut Members<'_>) {
+    for (name, value) in &payload.constants {
         members.raw(name, value.get());
     }
 }
@@ -148,13 +148,13 @@ fn write_constants(content: &Content, members: &mut Members<'_>) {
 /// members but those that are `left_out`.
 fn write_details(
     entry: &Entry<'_, '_>,
-    content: &Content,
+    payload: &Payload,
     members: &mut Members<'_>,
     left_out: impl Fn(&str) -> bool,
 ) {
     if let Some(claims) = entry.claims {
         members.object(entry.kind.claims_member(), |members| {
-            for (name, value) in content.claims.choose(claims) {
+            for (name, value) in payload.claims.choose(claims) {
                 members.raw(name, value);
             }
         });

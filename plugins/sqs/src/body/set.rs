@@ -5,20 +5,20 @@ use op_listener_api::set::{SetBuilder, SetSubject};
 use op_listener_api::{Error, EventContext};
 use serde_json::Value;
 
-use crate::config::Content;
+use crate::config::Payload;
 
 pub(super) fn sign(
-    content: &Content,
+    payload: &Payload,
     event: &impl SetSubject,
     context: &EventContext<'_>,
 ) -> Result<String, Error> {
     let set = context.jwt_signer().set(event);
-    let audience = content.audience.iter().map(String::as_str);
+    let audience = payload.audience.iter().map(String::as_str);
     let mut set = audience.fold(set, SetBuilder::audience);
-    if let Some(names) = content.claims.listed() {
+    if let Some(names) = payload.claims.listed() {
         set = set.claims(names.iter().map(String::as_str))?;
     }
-    for (name, value) in &content.constants {
+    for (name, value) in &payload.constants {
         let value: Value = serde_json::from_str(value.get())?;
         set = set.payload(name, value);
     }

@@ -9,7 +9,7 @@ use serde_json::value::to_raw_value;
 
 use super::table::{AssumeRoleTable, CredentialsTable};
 use super::{
-    AssumeRole, AwsSettings, ConfigError, Content, Identity, NamedKeys, Secret, Settings, Table,
+    AssumeRole, AwsSettings, ConfigError, Identity, NamedKeys, Payload, Secret, Settings, Table,
     Target,
 };
 use crate::aws::{Environment, endpoint};
@@ -63,7 +63,7 @@ impl Table {
             timeout,
         };
         let constants: Vec<_> = self.constants.into_iter().collect();
-        let mut content = Content {
+        let mut payload = Payload {
             shape: self.body,
             claims: self.claims,
             fields: self.fields.into_iter().collect(),
@@ -73,18 +73,18 @@ impl Table {
                 .unwrap_or_else(|| Attribute::DEFAULT.to_vec()),
             audience: self.audience.0,
         };
-        check_members(&content, self.environment.keys())?;
+        check_members(&payload, self.environment.keys())?;
         for (member, variable) in self.environment {
             let Some(value) = environment.get(&variable) else {
                 return Err(ConfigError::Unset("environment", variable));
             };
             let value = to_raw_value(&value).expect("text is JSON");
-            content.constants.push((member, value));
+            payload.constants.push((member, value));
         }
         Ok(Settings {
             target,
             group,
-            content,
+            payload,
             aws,
         })
     }
@@ -129,7 +129,7 @@ fn is_fifo(target: &Target) -> bool {
         Target::Url(url) => endpoint::queue_of(url).unwrap_or_default(),
         Target::Name { name, .. } => name,
     };
-    name.ends_with(".fifo")
+    name.strip_suffix(".fifo").is_some()
 }
 
 fn check_region(region: &str, target: &Target) -> Result<(), ConfigError> {
@@ -214,31 +214,31 @@ fn assume_role(table: AssumeRoleTable) -> Result<AssumeRole, ConfigError> {
 
 /// Each member of a body is of one thing, and of a name that the shape allows.
 fn check_members<'n>(
-    content: &Content,
+    payload: &Payload,
     environment: impl Iterator<Item = &'n String>,
 ) -> Result<(), ConfigError> {
-    let shape = content.shape;
-    if shape != Shape::Claims && !content.fields.is_empty() {
+    let shape = payload.shape;
+    if shape != Shape::Claims && !payload.fields.is_empty() {
         return Err(ConfigError::NoEffect("fields", "`body = \"claims\"`"));
     }
-    if shape != Shape::Set && !content.audience.is_empty() {
+    if shape != Shape::Set && !payload.audience.is_empty() {
         return Err(ConfigError::NoEffect("audience", "`body = \"set\"`"));
     }
     let mut listed = HashSet::new();
-    let claims = content.claims.listed().unwrap_or_default();
+    let claims = payload.claims.listed().unwrap_or_default();
     if let Some(twice) = claims.iter().find(|name| !listed.insert(name.as_str())) {
         return Err(ConfigError::ListedTwice("claims", twice.clone()));
     }
     let mut attributes = HashSet::new();
-    let mut names = content.attributes.iter().map(|attribute| attribute.name());
+    let mut names = payload.attributes.iter().map(|attribute| attribute.name());
     if let Some(twice) = names.find(|name| !attributes.insert(*name)) {
         return Err(ConfigError::ListedTwice("attributes", twice.to_owned()));
     }
 
     let claims = claims.iter().filter(|_| shape == Shape::Claims);
     let claims = claims.map(|name| ("claims", name));
-    let fields = content.fields.iter().map(|(name, _)| ("fields", name));
-    let constants = content
+    let fields = payload.fields.iter().map(|(name, _)| ("fields", name));
+    let constants = payload
         .constants
         .iter()
         .map(|(name, _)| ("constants", name));
@@ -254,7 +254,7 @@ fn check_members<'n>(
         }
     }
     if shape == Shape::CloudEvents {
-        for (name, value) in &content.constants {
+        for (name, value) in &payload.constants {
             let scalar = match serde_json::from_str(value.get()) {
                 Ok(Value::String(_) | Value::Bool(_)) => true,
                 Ok(Value::Number(number)) => {

@@ -21,7 +21,7 @@ pub(crate) struct Settings {
     pub(crate) target: Target,
     /// Of FIFO queues, what their message groups are of; `None` for standard queues.
     pub(crate) group: Option<Group>,
-    pub(crate) content: Content,
+    pub(crate) payload: Payload,
     pub(crate) aws: AwsSettings,
 }
 
@@ -38,7 +38,7 @@ pub(crate) enum Target {
 
 /// What messages carry.
 #[derive(Debug)]
-pub(crate) struct Content {
+pub(crate) struct Payload {
     pub(crate) shape: Shape,
     pub(crate) claims: Names,
     /// By the member's name.
@@ -50,7 +50,7 @@ pub(crate) struct Content {
     pub(crate) audience: Vec<String>,
 }
 
-impl Content {
+impl Payload {
     pub(crate) fn has_constant(&self, name: &str) -> bool {
         self.constants.iter().any(|(constant, _)| constant == name)
     }

@@ -39,8 +39,8 @@ fn a_queue_is_enough() {
     let settings = check(&with_url("")).unwrap();
     assert_eq!(settings.target, Target::Url(URL.to_owned()));
     assert_eq!(settings.group, None);
-    assert_eq!(settings.content.shape, Shape::Claims);
-    assert_eq!(settings.content.attributes, Attribute::DEFAULT);
+    assert_eq!(settings.payload.shape, Shape::Claims);
+    assert_eq!(settings.payload.attributes, Attribute::DEFAULT);
     assert_eq!(settings.aws.identity, Identity::Default);
     assert_eq!(settings.aws.timeout, Duration::from_secs(10));
     let settings = check(r#"{"queue_name":"q.fifo","queue_owner":"123456789012"}"#).unwrap();
@@ -62,10 +62,10 @@ fn every_key_is_read() {
     )
     .unwrap();
     assert_eq!(settings.group, Some(Group::Client));
-    let content = &settings.content;
-    assert_eq!(content.claims.listed().unwrap(), ["sub", "iat"]);
-    assert_eq!(content.fields, [("local_sub".to_owned(), Field::Subject)]);
-    let constants: Vec<_> = content
+    let payload = &settings.payload;
+    assert_eq!(payload.claims.listed().unwrap(), ["sub", "iat"]);
+    assert_eq!(payload.fields, [("local_sub".to_owned(), Field::Subject)]);
+    let constants: Vec<_> = payload
         .constants
         .iter()
         .map(|(name, value)| (name.as_str(), value.get()))
@@ -74,7 +74,7 @@ fn every_key_is_read() {
         constants,
         [("list", "[1,true]"), ("n", "1.5"), ("stage", r#""pro\"d""#)]
     );
-    assert_eq!(content.attributes, [Attribute::Type, Attribute::Subject]);
+    assert_eq!(payload.attributes, [Attribute::Type, Attribute::Subject]);
     let aws = settings.aws;
     assert_eq!(aws.region.as_deref(), Some("eu-central-1"));
     assert_eq!(aws.ca_file, Some(PathBuf::from("/etc/op/ca.pem")));

@@ -1,9 +1,11 @@
-//! The metadata of an EC2 instance, by version 2 of its service alone (EC2 User Guide, "Use IMDSv2").
+//! The metadata of an EC2 instance, by version 2 of its service alone (EC2 User Guide, "Use the Instance
+//! Metadata Service").
+
+use std::time::{Duration, SystemTime};
 
 use super::{Credentials, CredentialsError, reply};
 use crate::aws::web::Answer;
 use crate::aws::{Environment, Refusal, Web};
-use std::time::{Duration, SystemTime};
 
 pub(super) const PLACE: &str = "the instance's metadata";
 const CREDENTIALS: &str = "/latest/meta-data/iam/security-credentials/";
