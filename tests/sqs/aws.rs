@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use op_listener_tests::peers::or_say;
+use op_listener_tests::peers::{Unavailable, on_this_machine, or_say, run};
 use serde_json::{Value, json};
 
 use crate::install::{here, node_folder, python};
@@ -56,6 +56,8 @@ pub(crate) struct Aws {
     server: Listening,
     front: Option<Listening>,
     port: u16,
+    /// Whether the front speaks TLS.
+    secure: bool,
     folder: tempfile::TempDir,
     agent: ureq::Agent,
 }
@@ -103,6 +105,7 @@ impl Aws {
             server: Listening::start(server),
             front: None,
             port: 0,
+            secure: false,
             folder,
             agent: config.into(),
         };
@@ -132,10 +135,12 @@ impl Aws {
         command
             .arg(self.port.to_string())
             .arg(self.server.port.to_string());
-        let front = Listening::start({
-            command.arg(self.folder.path());
-            command
-        });
+        command.arg(self.folder.path());
+        if self.secure {
+            let file = |name| self.folder.path().join(name);
+            command.arg(file("certificate.pem")).arg(file("key.pem"));
+        }
+        let front = Listening::start(command);
         self.port = front.port;
         self.front = Some(front);
     }
@@ -155,14 +160,53 @@ impl Aws {
         lines.filter_map(Result::ok).collect()
     }
 
+    /// Speaks TLS from now on, with a certificate by an authority of its own: the authority's file.
+    pub(crate) fn secure(&mut self) -> Result<PathBuf, Unavailable> {
+        on_this_machine("openssl", "version")?;
+        let certify = |options: &[&str]| {
+            let mut command = Command::new("openssl");
+            command.args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"]);
+            command.args(["-pkeyopt", "ec_paramgen_curve:P-256"]);
+            run(command.args(options).current_dir(self.folder.path()))
+        };
+        let authority = ["-keyout", "authority-key.pem", "-out", "authority.pem"];
+        certify(&[&authority[..], &["-subj", "/CN=authority"]].concat())?;
+        certify(&[
+            "-CA",
+            "authority.pem",
+            "-CAkey",
+            "authority-key.pem",
+            "-subj",
+            "/CN=127.0.0.1",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-keyout",
+            "key.pem",
+            "-out",
+            "certificate.pem",
+        ])?;
+        self.secure = true;
+        self.go_away();
+        self.come_back();
+        Ok(self.folder.path().join("authority.pem"))
+    }
+
     /// Where the publisher sends to.
     pub(crate) fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let scheme = if self.secure { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
+    }
+
+    /// The server itself, with nobody before it.
+    pub(crate) fn server(&self) -> String {
+        format!("http://127.0.0.1:{}", self.server.port)
     }
 
     /// Calls the server itself.
     fn call(&self, action: &str, parameters: &Value) -> Value {
-        let url = format!("http://127.0.0.1:{}/", self.server.port);
+        let url = self.server() + "/";
         let mut answer = self
             .agent
             .post(&url)

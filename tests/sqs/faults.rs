@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Value, json};
 
-use crate::aws::{Aws, Received, SECRET, Server, eventually};
+use crate::aws::{Aws, Received, Server, eventually};
 use crate::stage::{Stage, publisher};
 
 /// A host answers each line of its input, one after the other, so a line is dispatched when a later one
@@ -28,7 +28,7 @@ fn order_and_once(server: Server) {
         return;
     };
     let queue = aws.create("events.fifo");
-    let stage = Stage::new(&[publisher(&aws, "sqs", &queue, "")]);
+    let stage = Stage::new(&[publisher(&aws, "sqs", "events.fifo", "")]);
     // Answers that get lost make messages come twice, which the queue tells by their ids.
     aws.faults(&json!([
         { "refuse": "RequestThrottled" },
@@ -158,7 +158,7 @@ fn wrong_keys_kill_no_message() {
     };
     let queue = aws.create("events");
     let stage = Stage::new(&[publisher(&aws, "sqs", &queue, "")]);
-    let mut host = stage.start_with("a wrong key");
+    let mut host = stage.start_with_secret("a wrong key");
     for number in 0..15 {
         host.send(&event(number, "alice"));
     }
@@ -171,7 +171,7 @@ fn wrong_keys_kill_no_message() {
     };
     eventually("refusals", || wrong() > 10);
     assert_eq!(host.finish().code(), Some(0));
-    let host = stage.start_with(SECRET);
+    let host = stage.start();
     let received: HashSet<_> = aws.receive_all(&queue, 15).iter().map(number).collect();
     assert_eq!(received.len(), 15);
     assert_eq!(host.finish().code(), Some(0));

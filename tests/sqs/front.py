@@ -1,7 +1,7 @@
 """What stands before a server of SQS: checks each request's signature with botocore, as AWS would, and
 passes it on, unless it was told to do something else with it. Ends with its standard input.
 
-    front.py PORT UPSTREAM-PORT FOLDER
+    front.py PORT UPSTREAM-PORT FOLDER [CERTIFICATE KEY]
 
 FOLDER/keys.json holds {"access_key_id", "secret_access_key", "session_token"} of the one who may ask.
 FOLDER/faults.json, if it is there, is a list of what to do with the next batches, one after the other: it is taken when
@@ -11,6 +11,7 @@ it is read. What was done is appended to FOLDER/front.ndjson.
 import http.client
 import json
 import os
+import ssl
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -139,8 +140,17 @@ class Front(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     daemon_threads = True
 
+    def handle_error(self, request, client_address):
+        # Whoever hangs up, or does not believe the certificate, does so on purpose.
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
 
 server = Server(("127.0.0.1", int(sys.argv[1])), Front)
+if len(sys.argv) > 4:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[4], sys.argv[5])
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 print(server.server_address[1], flush=True)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 sys.stdin.read()

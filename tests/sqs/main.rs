@@ -13,4 +13,5 @@ mod aws;
 mod bodies;
 mod faults;
 mod install;
+mod means;
 mod stage;

@@ -1,5 +1,7 @@
 //! The real host with the real plugin in a folder of its own.
 
+use std::path::Path;
+
 use op_listener_tests::{Running, Setup, sqs_publisher, start};
 use serde_json::Value;
 
@@ -10,8 +12,18 @@ pub(crate) struct Stage {
     setup: Setup,
 }
 
-/// An entry for a publisher.
+/// An entry for a publisher to a queue, by its URL or its name.
 pub(crate) fn publisher(aws: &Aws, name: &str, queue: &str, more: &str) -> String {
+    publisher_at(&aws.endpoint(), name, queue, more)
+}
+
+/// An entry for a publisher to a server elsewhere.
+pub(crate) fn publisher_at(endpoint: &str, name: &str, queue: &str, more: &str) -> String {
+    let key = if queue.contains("://") {
+        "queue_url"
+    } else {
+        "queue_name"
+    };
     format!(
         "[[listener]]\n\
          plugin = \"sqs\"\n\
@@ -19,11 +31,10 @@ pub(crate) fn publisher(aws: &Aws, name: &str, queue: &str, more: &str) -> Strin
          queue = {{ backoff_ms = 5, backoff_max_ms = 200 }}\n\
          [listener.config]\n\
          enable = true\n\
-         queue_url = {queue:?}\n\
+         {key} = {queue:?}\n\
          region = \"us-east-1\"\n\
          endpoint = {endpoint:?}\n\
-         {more}\n",
-        endpoint = aws.endpoint(),
+         {more}\n"
     )
 }
 
@@ -45,24 +56,33 @@ impl Stage {
         }
     }
 
-    /// Starts the host, with keys in its environment.
-    pub(crate) fn start(&self) -> Running {
-        self.start_with(SECRET)
+    pub(crate) fn path(&self) -> &Path {
+        self.setup.path()
     }
 
-    pub(crate) fn start_with(&self, secret: &str) -> Running {
+    /// Starts the host, with keys in its environment.
+    pub(crate) fn start(&self) -> Running {
+        self.start_with_secret(SECRET)
+    }
+
+    pub(crate) fn start_with_secret(&self, secret: &str) -> Running {
+        self.start_with(&[
+            ("AWS_ACCESS_KEY_ID", KEY_ID),
+            ("AWS_SECRET_ACCESS_KEY", secret),
+            ("AWS_SESSION_TOKEN", TOKEN),
+        ])
+    }
+
+    /// Starts the host with these variables, and none of whoever runs the tests.
+    pub(crate) fn start_with(&self, variables: &[(&str, &str)]) -> Running {
         let mut command = self.setup.command(&["run", "--config", "op-listener.toml"]);
-        // Nothing of whoever runs the tests.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("AWS_") {
                 command.env_remove(name);
             }
         }
-        command
-            .env("HOME", self.setup.path())
-            .env("AWS_ACCESS_KEY_ID", KEY_ID)
-            .env("AWS_SECRET_ACCESS_KEY", secret)
-            .env("AWS_SESSION_TOKEN", TOKEN);
+        command.env("HOME", self.setup.path());
+        command.envs(variables.iter().copied());
         start(&mut command)
     }
 

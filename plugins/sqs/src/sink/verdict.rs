@@ -164,9 +164,11 @@ pub(super) fn outcome(verdict: Verdict, error: &AwsError) -> Outcome {
     };
     match error {
         AwsError::Refused(refusal) => {
-            let outcome = outcome
-                .status(refusal.status.into())
-                .answer(&refusal.message);
+            let outcome = outcome.status(refusal.status.into());
+            let outcome = match &*refusal.message {
+                "" => outcome,
+                message => outcome.answer(message),
+            };
             match refusal.retry_after {
                 Some(time) => outcome.after(time),
                 None => outcome,
