@@ -89,8 +89,8 @@ fn a_running_host_pauses_and_resumes_as_it_is_told() {
     eventually(|| queue(&host, "courier").retried == 1);
     yard.script("");
     json(&yard, &["retry", "courier", "--waiting"]);
-    json(&yard, &["resume", "courier"]);
-    let _ = host;
+    assert_eq!(yard.wait_for(3), ["e1/0", "e2/0", "e3/0"]);
+    host.shutdown();
 }
 
 #[test]

@@ -32,7 +32,11 @@ impl fmt::Display for Absent {
 impl std::error::Error for Absent {}
 
 /// What a listener pushes.
-#[expect(dead_code, reason = "as where there is a queue")]
+#[expect(
+    dead_code,
+    clippy::struct_field_names,
+    reason = "as where there is a queue"
+)]
 pub(crate) struct Content {
     pub(crate) key: Option<String>,
     pub(crate) id: Option<String>,

@@ -269,7 +269,7 @@ impl Admin {
         numbers().map_err(|error| self.failed(error))
     }
 
-    /// Has messages tried again, now: dead letters from their first attempt on, those that wait for
+    /// Has messages tried again, now, though the queue may be waiting after failures: dead letters from their first attempt on, those that wait for
     /// their next attempt at once. Says how many, and meanwhile how far it has come.
     ///
     /// # Errors
@@ -281,7 +281,7 @@ impl Admin {
         which: &Selection,
         progress: &mut dyn FnMut(u64),
     ) -> Result<u64, StoreError> {
-        self.each(queue, which, progress, |connection, number| {
+        let done = self.each(queue, which, progress, |connection, number| {
             let ordered = queue.ordered;
             let mut again = connection.prepare_cached(
                 "UPDATE message SET due_ms = ?3,
@@ -309,7 +309,9 @@ impl Admin {
                 rows::step_forward(connection, queue.number, &key)?;
             }
             Ok(true)
-        })
+        })?;
+        self.set(queue, "UPDATE queue SET nudges = nudges + 1 WHERE id = ?1")?;
+        Ok(done)
     }
 
     /// Drops messages for good. Says how many, and meanwhile how far it has come. What a sink has in
@@ -400,7 +402,8 @@ impl Admin {
     pub fn resume(&self, queue: &QueueState) -> Result<(), StoreError> {
         self.set(
             queue,
-            "UPDATE queue SET paused = 0, halted_ms = NULL, halted_reason = NULL WHERE id = ?1",
+            "UPDATE queue SET paused = 0, halted_ms = NULL, halted_reason = NULL,
+                nudges = nudges + 1 WHERE id = ?1",
         )
     }
 

@@ -65,6 +65,7 @@ pub(super) struct Plan {
     /// As the store has it: see [`Counts`].
     pub(super) paused: bool,
     pub(super) halted: Option<(i64, String)>,
+    nudges: i64,
     /// Nothing is tried before.
     pub(super) calm_until: Option<Instant>,
     /// How many batches in a row came to nothing but failures, …
@@ -105,19 +106,34 @@ pub(crate) struct Push {
 struct Reserved {
     queue: Arc<Live>,
     size: u64,
+    released: AtomicBool,
 }
 
-impl Drop for Reserved {
-    fn drop(&mut self) {
+impl Reserved {
+    fn release(&self) {
+        if self.released.swap(true, Relaxed) {
+            return;
+        }
         let reserved = &self.queue.reserved;
         reserved.messages.fetch_sub(1, Relaxed);
         reserved.bytes.fetch_sub(self.size, Relaxed);
     }
 }
 
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
 impl Push {
     pub(super) fn queue(&self) -> &Arc<Live> {
         &self.reserved.queue
+    }
+
+    /// It is committed, and counts as waiting from now on.
+    pub(super) fn committed(&self) {
+        self.reserved.release();
     }
 }
 
@@ -139,6 +155,7 @@ impl Opening {
         let reserved = Reserved {
             queue: Arc::clone(queue),
             size,
+            released: AtomicBool::new(false),
         };
         let messages = queue.waiting.messages.load(Relaxed) + before.0 + 1;
         let bytes = queue.waiting.bytes.load(Relaxed) + before.1 + size;
@@ -251,8 +268,10 @@ impl Live {
             }
         }
         let mut plan = self.plan();
-        let resumed =
-            (plan.paused && !counts.paused) || (plan.halted.is_some() && counts.halted.is_none());
+        let resumed = (plan.paused && !counts.paused)
+            || (plan.halted.is_some() && counts.halted.is_none())
+            || plan.nudges != counts.nudges;
+        plan.nudges = counts.nudges;
         if resumed {
             plan.calm_until = None;
             plan.failures = 0;

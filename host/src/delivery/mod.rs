@@ -8,8 +8,8 @@
 //! about damage in `damage`; `watch` looks after it, and [`admin`] is what operators do with it, on a
 //! running host as on a stopped one.
 //!
-//! What a sink is, and how messages come from listeners and get to them, is for [`crate::ffi`] to
-//! know.
+//! What a sink is, and how messages come from listeners and get to them, is for the room
+//! of the FFI to know.
 
 pub mod admin;
 mod backoff;

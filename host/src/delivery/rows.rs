@@ -256,12 +256,14 @@ pub(crate) struct Counts {
     pub(crate) paused: bool,
     /// Has paused itself, since when and why.
     pub(crate) halted: Option<(i64, String)>,
+    /// How often an operator has said that it is not to wait any more.
+    pub(crate) nudges: i64,
 }
 
 pub(super) fn counts(connection: &Connection, queue: i64) -> Result<Counts> {
     let mut row = connection.prepare_cached(
-        "SELECT waiting, waiting_bytes, dead, dead_bytes, paused, halted_ms, halted_reason
-         FROM queue WHERE id = ?1",
+        "SELECT waiting, waiting_bytes, dead, dead_bytes, paused, halted_ms, halted_reason,
+            nudges FROM queue WHERE id = ?1",
     )?;
     let counts = row.query_row([queue], |row| {
         let halted: Option<i64> = row.get(5)?;
@@ -273,6 +275,7 @@ pub(super) fn counts(connection: &Connection, queue: i64) -> Result<Counts> {
             dead_bytes: unsigned(row, 3)?,
             paused: row.get(4)?,
             halted: halted.map(|since| (since, reason.unwrap_or_default())),
+            nudges: row.get(7)?,
         })
     });
     Ok(counts.optional()?.unwrap_or_default())

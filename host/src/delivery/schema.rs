@@ -27,7 +27,8 @@ const STEPS: &[&str] = &["
         retried       INTEGER NOT NULL DEFAULT 0,
         died          INTEGER NOT NULL DEFAULT 0,
         dropped       INTEGER NOT NULL DEFAULT 0,
-        last_message  INTEGER NOT NULL DEFAULT 0
+        last_message  INTEGER NOT NULL DEFAULT 0,
+        nudges        INTEGER NOT NULL DEFAULT 0
     ) STRICT;
 
     CREATE TABLE message (

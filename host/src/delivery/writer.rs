@@ -237,6 +237,11 @@ impl Writer {
             let pushed = touched.iter().map(|touched| touched.done.pushed).sum();
             self.commits.committed(begin.elapsed(), pushed);
         }
+        for ticket in group {
+            if let Work::Push(pushes) = &ticket.work {
+                pushes.iter().for_each(Push::committed);
+            }
+        }
         for touched in touched {
             touched
                 .queue

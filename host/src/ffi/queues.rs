@@ -236,10 +236,6 @@ impl Frame<'_> {
 }
 
 /// A sink in a listener's library.
-#[cfg_attr(
-    not(feature = "delivery"),
-    expect(dead_code, reason = "nothing is delivered")
-)]
 struct SinkOfLibrary {
     side: &'static HostSide,
     library: PluginRef,
