@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use op_listener_tests::{Library, audit_log, repository, set_push};
+use op_listener_tests::{Library, audit_log, repository, set_push, sqs_publisher};
 
 use crate::kept;
 
@@ -13,6 +13,9 @@ pub(crate) static AUDIT_LOG: LazyLock<PathBuf> = LazyLock::new(|| audit_log().0)
 
 /// SET push's library.
 pub(crate) static SET_PUSH: LazyLock<PathBuf> = LazyLock::new(set_push);
+
+/// The SQS publisher's library.
+pub(crate) static SQS: LazyLock<PathBuf> = LazyLock::new(sqs_publisher);
 
 /// The listener in Rust that does what the environment says.
 pub(crate) static MISCHIEF: LazyLock<PathBuf> = LazyLock::new(|| Library::Mischief.file());

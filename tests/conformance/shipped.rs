@@ -1,6 +1,6 @@
 //! The plugins that come with the host.
 
-use crate::build::{AUDIT_LOG, SET_PUSH};
+use crate::build::{AUDIT_LOG, SET_PUSH, SQS};
 use crate::run::Run;
 
 #[test]
@@ -64,6 +64,39 @@ fn set_push_conforms_as_an_operator_configures_it() {
         .configured(settings)
         .with(&["--timeout", "20"]);
     let report = run.report();
+    for told in report.checks() {
+        eprintln!("{:<8} {}: {}", told.status, told.name, told.message);
+    }
+    assert_eq!(report.code, 0, "{:#}", report.json);
+    assert_eq!(report.named("skipped"), [""; 0]);
+}
+
+#[test]
+fn the_sqs_publisher_conforms() {
+    let report = Run::of(&SQS).report();
+    for told in report.checks() {
+        eprintln!("{:<8} {}: {}", told.status, told.name, told.message);
+    }
+    assert_eq!(report.code, 0, "{:#}", report.json);
+    assert_eq!(report.json["conforms"], true);
+    // A build for tests, with all of TLS in it.
+    let known = ["vendor", "debug-info", "size"];
+    for warned in report.named("warning") {
+        assert!(known.contains(&&*warned), "{:?}", report.check(&warned));
+    }
+}
+
+/// There is no such queue, and nobody at the port: neither is the host's business.
+#[test]
+fn the_sqs_publisher_conforms_as_an_operator_configures_it() {
+    let settings = "enable = true\nqueue_name = \"events.fifo\"\nregion = \"us-east-1\"\n\
+                    endpoint = \"http://127.0.0.1:9\"\nclaims = [\"sub\", \"iat\"]\n\
+                    group = \"client\"\n[constants]\nstage = \"test\"\n\
+                    [fields]\nlocal_sub = \"subject\"\n";
+    let report = Run::of(&SQS)
+        .configured(settings)
+        .with(&["--timeout", "20"])
+        .report();
     for told in report.checks() {
         eprintln!("{:<8} {}: {}", told.status, told.name, told.message);
     }

@@ -149,3 +149,15 @@ pub fn set_push() -> PathBuf {
         "debug/{DLL_PREFIX}op_listener_set_push{DLL_SUFFIX}"
     ))
 }
+
+/// The SQS publisher's library, built from the tree.
+pub fn sqs_publisher() -> PathBuf {
+    static BUILT: OnceLock<()> = OnceLock::new();
+
+    let target = target_dir();
+    BUILT.get_or_init(|| {
+        let package = ["build", "-p", "op-listener-sqs", "--lib"];
+        cargo(repository(), &target, &package);
+    });
+    target.join(format!("debug/{DLL_PREFIX}op_listener_sqs{DLL_SUFFIX}"))
+}

@@ -14,6 +14,11 @@ use std::process::Command;
 use crate::building::target_dir;
 use crate::needed::{Unavailable, output_of};
 
+const INTERPRETER: &str = if cfg!(windows) {
+    "Scripts/python.exe"
+} else {
+    "bin/python"
+};
 const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 
 /// The folder below cargo's target folder that is kept between runs.
@@ -44,6 +49,25 @@ pub fn npm_packages(name: &str, sources: &Path) -> Result<PathBuf, Unavailable> 
         },
     )?;
     Ok(directory)
+}
+
+/// The interpreter of the Python environment of that name, which has the packages of a
+/// `requirements.txt` with hashes.
+///
+/// # Errors
+///
+/// Python does not run, or the packages cannot be had.
+pub fn python_packages(name: &str, requirements: &Path) -> Result<PathBuf, Unavailable> {
+    let version = output_of(Command::new("python3").arg("--version"))?;
+    let directory = kept().join(name);
+    let interpreter = directory.join(INTERPRETER);
+    let written_down = read(requirements);
+    installed(&directory, &[&version, &written_down], || {
+        output_of(Command::new("python3").args(["-m", "venv"]).arg(&directory))?;
+        let pip = ["-m", "pip", "install", "--quiet", "--require-hashes", "-r"];
+        output_of(Command::new(&interpreter).args(pip).arg(requirements))
+    })?;
+    Ok(interpreter)
 }
 
 /// Installs into an empty folder unless it holds just that already: then a stamp beside it says
@@ -91,4 +115,19 @@ pub fn assert_locked(package_lock: &Path) {
         "{shown}: see tests/peers/README.md"
     );
     assert!(lock.contains("\"integrity\""), "{shown}");
+}
+
+/// Checks that a `requirements.txt` pins everything by its hash, and names no registry.
+pub fn assert_pinned(requirements: &Path) {
+    let text = read(requirements);
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let hash = line.strip_prefix("    --hash=sha256:");
+        assert!(hash.is_some() || line.contains("=="), "{line}");
+    }
+    let shown = requirements.display();
+    assert!(text.contains("sha256:"), "{shown}");
+    assert!(
+        !text.contains("index-url"),
+        "{shown}: see tests/peers/README.md"
+    );
 }
