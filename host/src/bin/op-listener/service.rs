@@ -98,7 +98,7 @@ impl Service {
         if end.deadline.is_none() {
             self.manager.stopping();
         }
-        self.stop(end, &watch)
+        self.stop(&end, &watch)
     }
 
     fn watch(&self, seen: Seen) -> std::io::Result<Watch> {
@@ -155,7 +155,6 @@ impl Service {
                     let drain = self.reloader.config().shutdown.drain;
                     deadline = Some(Instant::now() + drain);
                 }
-                Ok(Happening::Signal(Signal::Stop)) => {}
                 Ok(Happening::Ended(stream)) => {
                     // The stream may tell of the signal before the signal does.
                     if deadline.is_none() && stream.asked {
@@ -171,7 +170,7 @@ impl Service {
                         deadline,
                     };
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Happening::Signal(Signal::Stop)) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Happening::Failed) | Err(RecvTimeoutError::Disconnected) => {
                     let stream = Some(Ended {
                         whole: false,
@@ -184,7 +183,7 @@ impl Service {
         }
     }
 
-    fn stop(&self, end: End, watch: &Watch) -> Exit {
+    fn stop(&self, end: &End, watch: &Watch) -> Exit {
         let drain = self.reloader.config().shutdown.drain;
         let until = end.deadline.unwrap_or_else(|| Instant::now() + drain);
         let left = || until.saturating_duration_since(Instant::now());
