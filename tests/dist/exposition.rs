@@ -110,14 +110,14 @@ fn every_line_is_counted_once_by_what_became_of_it() {
 
 #[test]
 fn files_probes_and_log_lines_are_counted() {
-    is("op_listener_plugin_files_total{outcome=\"loaded\"}", 1.);
+    is("op_listener_plugin_files_total{outcome=\"loaded\"}", 2.);
     is("op_listener_plugin_files_total{outcome=\"refused\"}", 1.);
     is(
         "op_listener_plugin_files_total{outcome=\"not_a_plugin\"}",
         1.,
     );
     is("op_listener_listeners_refused_total", 1.);
-    is("op_listener_probes_total{outcome=\"passed\"}", 1.);
+    is("op_listener_probes_total{outcome=\"passed\"}", 2.);
     is("op_listener_probes_total{outcome=\"failed\"}", 0.);
 
     for (code, level, count) in [

@@ -8,9 +8,10 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use op_listener_tests::{
-    Finished, Unavailable, audit_log, host_binary, id_token, on_this_machine, or_say, output_of,
-    repository, target_dir,
+    Client, Door, Running, Unavailable, audit_log, host_binary, id_token, on_this_machine, or_say,
+    output_of, repository, target_dir,
 };
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::{dist, read};
@@ -104,8 +105,8 @@ fn unpacked(test: &str) -> Option<TempDir> {
     Some(dir)
 }
 
-/// Runs the installed program with the installed configuration, both moved to where they lie here.
-fn run(root: &Path, arguments: &[&str]) -> Finished {
+/// Starts the installed program with the installed configuration, both moved to where they lie here.
+fn start(root: &Path, arguments: &[&str]) -> Running {
     let config = fs::read_to_string(root.join("etc/op-listener/config.toml")).unwrap();
     let here = root.to_str().unwrap();
     let moved = config
@@ -120,17 +121,21 @@ fn run(root: &Path, arguments: &[&str]) -> Finished {
     }
     let mut command = Command::new(root.join("usr/bin/op-listener"));
     command.args(arguments).arg("--config").arg(file);
-    op_listener_tests::start(&mut command).finish()
+    op_listener_tests::start(&mut command)
 }
 
 /// The program, its plugin, its verifier and its configuration, put together.
 fn works(root: &Path) {
-    let checked = run(root, &["config", "check"]);
+    let checked = start(root, &["config", "check"]).finish();
     assert_eq!(checked.code(), Some(0), "{}", checked.stderr);
-    let events = root.join("events.ndjson");
-    let event = id_token("e1");
-    fs::write(&events, &event).unwrap();
-    let ran = run(root, &["run", "--events", events.to_str().unwrap()]);
+    let mut running = start(root, &["run"]);
+    running.wait_for("[OPL0501]");
+    let socket = root.join("run/op-listener/events.sock");
+    let answer = Client::connect(&Door::Unix(socket)).post(&id_token("e1"));
+    assert_eq!(answer.status, 204);
+    let process = Pid::from_raw(running.id().cast_signed()).unwrap();
+    kill_process(process, Signal::TERM).unwrap();
+    let ran = running.finish();
     assert_eq!(ran.code(), Some(0), "{}", ran.stderr);
     for code in ["[OP0211]", "[OP0213]", "[OP0215]"] {
         assert!(ran.stderr.contains(code), "{}", ran.stderr);

@@ -70,6 +70,9 @@ name = "unwilling"
 spi = ["access_token_issue"]
 config = { is_enabled = "no" }
 [[listener]]
+plugin = "courier"
+clients = ["nobody"]
+[[listener]]
 plugin = "nowhere"
 "#;
 
@@ -89,6 +92,7 @@ pub(crate) fn scene() -> &'static Scene {
         let plugins = dir.path().join("plugins");
         fs::create_dir(&plugins).unwrap();
         copy_into(&plugins, "puppet", &Library::Puppet.file());
+        copy_into(&plugins, "courier", &Library::Courier.file());
         copy_into(&plugins, "support", &Library::Support.file());
         let cut = copy_into(&plugins, "cut", &Library::Puppet.file());
         fs::File::options()
@@ -102,12 +106,16 @@ pub(crate) fn scene() -> &'static Scene {
         let builder = Host::builder().config(config.clone()).prober(host_binary());
         let (host, feed) = (Arc::new(builder.build().unwrap()), Arc::new(feed));
         let server = Server::start(&config, Arc::clone(&host), Arc::clone(&feed)).unwrap();
-        let before = metrics::exposition(&[&*host, &*feed, &server]);
+        // One with its codes in Redis, which is asked nothing here and need not be there.
+        let redis = "[flow]\nredis = \"redis://127.0.0.1:1\"\n";
+        let shared = Config::from_str(redis, "redis.toml", dir.path()).unwrap();
+        let shared = Feed::new(&shared).unwrap();
+        let before = metrics::exposition(&[&*host, &*feed, &server, &shared]);
         let mut totals = Totals::default();
         let go_on = AtomicBool::new(false);
         feed.lines(EVENTS.as_bytes(), &host, &go_on, &mut totals)
             .unwrap();
-        let after = metrics::exposition(&[&*host, &*feed, &server]);
+        let after = metrics::exposition(&[&*host, &*feed, &server, &shared]);
         Scene { before, after }
     })
 }

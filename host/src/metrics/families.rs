@@ -138,6 +138,31 @@ families! {
     FLOW_STORE_DURATION = "op_listener_flow_store_duration_seconds" Histogram []
         "The time until Redis answered a command, or until it was given up.";
 
+    QUEUE_MESSAGES = "op_listener_queue_messages" Gauge ["queue", "state"]
+        "Messages of a delivery queue that are `waiting`, those with the sink included, or `dead` letters. This and the others of queues are there for those that were opened since the host started.";
+    QUEUE_BYTES = "op_listener_queue_bytes" Gauge ["queue", "state"]
+        "How large those messages are.";
+    QUEUE_OLDEST = "op_listener_queue_oldest_seconds" Gauge ["queue"]
+        "How long the message that was pushed first has been waiting; 0 if none waits.";
+    QUEUE_PAUSED = "op_listener_queue_paused" Gauge ["queue"]
+        "1 if an operator has paused the queue, else 0.";
+    QUEUE_HALTED = "op_listener_queue_halted" Gauge ["queue"]
+        "1 if the queue has paused itself, since nothing but failures came (OPL0805), else 0.";
+    QUEUE_OPEN = "op_listener_queue_open" Gauge ["queue"]
+        "1 if a listener has the queue open, 0 if that was removed.";
+    QUEUE_PUSHED = "op_listener_queue_pushed" Counter ["queue"]
+        "Messages pushed.";
+    QUEUE_REJECTED = "op_listener_queue_rejected" Counter ["queue"]
+        "Pushes refused because the queue was full, or the store failed (OPL0801).";
+    QUEUE_OUTCOMES = "op_listener_queue_outcomes" Counter ["queue", "outcome"]
+        "Messages `delivered`, those that `died` (OPL0803) or were `dropped` (OPL0804), and attempts that failed and are `retried`.";
+    STORE_COMMIT_DURATION = "op_listener_store_commit_duration_seconds" Histogram []
+        "How long transactions of the queues' store took to commit.";
+    STORE_COMMIT_MESSAGES = "op_listener_store_commit_messages" Histogram []
+        "How many messages were pushed in one commit, where any were.";
+    STORE_COMMIT_FAILURES = "op_listener_store_commit_failures" Counter []
+        "Transactions of the queues' store that failed (OPL0801).";
+
     PLUGIN_FILES = "op_listener_plugin_files" Counter ["outcome"]
         "Files of the plugin directory by what became of them: `loaded`, `refused` (OPL0102) or `not_a_plugin` (OPL0103).";
     LISTENERS_REFUSED = "op_listener_listeners_refused" Counter []

@@ -18,6 +18,8 @@ impl Source for Host {
             page.count(of::PROBES, &[outcome], count);
         }
         page.count(of::LISTENERS_REFUSED, &[], loads.listeners_refused());
+        #[cfg(feature = "delivery")]
+        super::delivery::tell(&self.delivery(), page);
     }
 }
 

@@ -21,6 +21,8 @@
 //! # }
 //! ```
 
+#[cfg(feature = "delivery")]
+mod delivery;
 pub mod families;
 mod intake;
 mod listeners;
