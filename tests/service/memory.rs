@@ -21,11 +21,6 @@ fn resident(client: &mut Client) -> Option<f64> {
     told(client, "process_resident_memory_bytes")
 }
 
-/// Past the capture of the test harness.
-fn say(what: &str) {
-    let _ = std::io::stderr().write_all(format!("{what}\n").as_bytes());
-}
-
 #[test]
 fn memory_does_not_grow_with_the_number_of_events() {
     const BATCH: usize = 1000;
@@ -83,9 +78,11 @@ fn ten_thousand_connections_cost_what_is_promised_and_keep_nobody_waiting() {
 
     let many = MANY.min(room_for_connections());
     if many < MANY {
-        say(&format!(
-            "NOT RUN in full: {many} connections and not {MANY}, as the system allows no more"
-        ));
+        // Past the capture of the test harness.
+        let line = format!(
+            "NOT RUN in full: {many} connections and not {MANY}, as the system allows no more\n"
+        );
+        let _ = std::io::stderr().write_all(line.as_bytes());
     }
     let mut service =
         Service::on_unix("max_connections = 12000\nread_timeout_ms = 600000\nidle_timeout = 3600");
@@ -122,9 +119,7 @@ fn ten_thousand_connections_cost_what_is_promised_and_keep_nobody_waiting() {
         let each =
             (resident(&mut client).unwrap() - before) / f64::from(u32::try_from(many).unwrap());
         assert!(each < EACH, "{each} bytes for each connection");
-        say(&format!(
-            "{many} connections, {each:.0} bytes of memory for each"
-        ));
+        println!("{many} connections, {each:.0} bytes of memory for each");
     }
     drop(idle);
     service.running.give_time();
