@@ -8,7 +8,9 @@
 //! for an event, its clients' not counted, which other work on the machine disturbs less.
 //!
 //! Builds the listener's library first, below the target folder.
-//! `cargo bench -p op-listener-host --bench serve`; `--quick` for a short run.
+//! `cargo bench -p op-listener-host --bench serve`; `--quick` for a short run. With
+//! `OP_LISTENER_BENCH_EVENTS=10000000` it posts so many events instead, and says what memory the
+//! process has meanwhile.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
 
@@ -29,10 +31,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use op_listener_host::Host;
 use op_listener_host::config::{Config, ListenerConfig, UnixConfig};
 use op_listener_host::feed::Feed;
 use op_listener_host::server::Server;
+use op_listener_host::{Host, metrics};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
@@ -328,25 +330,61 @@ fn report(way: Way, events: usize, loads: &mut [Vec<Load>; 2]) {
     );
 }
 
-fn main() {
+/// Posts so many events in batches, and says ten times what memory the process has. It is at its
+/// height when as many ids are remembered as may be.
+fn memory(doors: &Doors, events: usize) {
+    let mut stream = Stream::connect(doors, Way::Unix);
+    let mut prepared = Prepared::new(BATCH);
+    let mut buffer = vec![0; 4096];
+    let (batches, mut next) = (events.div_ceil(BATCH), 0);
+    for batch in 1..=batches {
+        prepared.set_ids(&mut next);
+        stream.write(&prepared.bytes);
+        stream.read(&mut buffer);
+        if batch % batches.div_ceil(10) == 0 || batch == batches {
+            let page = metrics::exposition(&[]);
+            let resident = "\nprocess_resident_memory_bytes ";
+            let (_, resident) = page.split_once(resident).expect("the system tells");
+            let resident = resident.lines().next().unwrap_or_default();
+            println!("{next} events: {resident} bytes of memory");
+        }
+    }
+}
+
+/// How many events are to be posted to see what memory they take.
+fn events_for_memory() -> Option<usize> {
+    let events = std::env::var_os("OP_LISTENER_BENCH_EVENTS")?;
+    let events = events.to_str().and_then(|events| events.parse().ok());
+    Some(events.expect("OP_LISTENER_BENCH_EVENTS is a number"))
+}
+
+/// Compares the two under every kind of load.
+fn compare(bare: &Doors, ours: &Doors) {
     let quick = std::env::args().any(|argument| argument == "--quick");
     let (turns, time) = if quick { (5, 100) } else { (21, 400) };
     let time = Duration::from_millis(time);
-    let dir = tempfile::tempdir().unwrap();
-    let (runtime, bare) = bare(dir.path());
-    let (server, host, ours) = ours(dir.path(), plugins());
     for events in [1, BATCH] {
         for way in [Way::Unix, Way::Tcp] {
-            load(&bare, way, events, time);
-            load(&ours, way, events, time);
+            load(bare, way, events, time);
+            load(ours, way, events, time);
             let mut loads = [vec![], vec![]];
             for _ in 0..turns {
-                for (doors, loads) in [&bare, &ours].into_iter().zip(&mut loads) {
+                for (doors, loads) in [bare, ours].into_iter().zip(&mut loads) {
                     loads.push(load(doors, way, events, time));
                 }
             }
             report(way, events, &mut loads);
         }
+    }
+}
+
+fn main() {
+    let dir = tempfile::tempdir().unwrap();
+    let (runtime, bare) = bare(dir.path());
+    let (server, host, ours) = ours(dir.path(), plugins());
+    match events_for_memory() {
+        Some(events) => memory(&ours, events),
+        None => compare(&bare, &ours),
     }
     let counts = server.counts();
     assert_eq!((counts.events.refused, counts.duplicates), (0, 0));

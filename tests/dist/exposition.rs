@@ -5,21 +5,9 @@ use std::process::{Command, Stdio};
 
 use op_listener_host::metrics::Kind;
 use op_listener_host::metrics::families::ALL;
-use op_listener_tests::{on_this_machine, or_say};
+use op_listener_tests::{on_this_machine, or_say, samples};
 
 use crate::scene::scene;
-
-/// The samples of a page by their names and labels.
-fn samples(text: &str) -> BTreeMap<&str, f64> {
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    let mut samples = BTreeMap::new();
-    for line in lines {
-        let (series, value) = line.rsplit_once(' ').unwrap();
-        let known = samples.insert(series, value.parse().unwrap());
-        assert_eq!(known, None, "twice: {line}");
-    }
-    samples
-}
 
 fn of(listener: &str, spi: &str) -> String {
     format!("{{listener=\"{listener}\",spi=\"{spi}\",class=\"op_listener_puppet::Puppet\"}}")

@@ -1,42 +1,20 @@
 //! A directory with plugins that change, and what their listeners write down.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use op_listener_host::config::Config;
 use op_listener_host::event::Event;
 use op_listener_host::{Host, Reloaded};
-use op_listener_tests::{Running, TIME_LIMIT, host_binary, start, tally};
+pub(crate) use op_listener_tests::replace;
+use op_listener_tests::tallied::read_record;
+pub(crate) use op_listener_tests::tallied::{Line, assert_orderly, library, of, version};
+use op_listener_tests::{Running, TIME_LIMIT, host_binary, start};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-
-/// The bytes of the listener that writes down each call.
-pub(crate) fn library(defines: &'static [&'static str]) -> Vec<u8> {
-    // One compiler at a time for one file.
-    static COMPILING: Mutex<()> = Mutex::new(());
-
-    let _compiling = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
-    let name: String = defines.concat();
-    let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    fs::read(tally(
-        &format!("tally{}{name}", std::process::id()),
-        defines,
-    ))
-    .unwrap()
-}
-
-/// A version of the listener: other bytes that do the same.
-pub(crate) fn version(number: usize) -> Vec<u8> {
-    static PLAIN: OnceLock<Vec<u8>> = OnceLock::new();
-
-    let mut bytes = PLAIN.get_or_init(|| library(&[])).clone();
-    bytes.extend_from_slice(format!("version {number}").as_bytes());
-    bytes
-}
 
 /// A host's directory.
 pub(crate) struct Stage {
@@ -134,63 +112,6 @@ impl Stage {
 pub(crate) fn send(signal: Signal, running: &Running) {
     let pid = Pid::from_raw(running.id().cast_signed()).unwrap();
     kill_process(pid, signal).unwrap();
-}
-
-/// Puts a file in place of another one at once.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) {
-    let name = path.file_name().unwrap().to_str().unwrap();
-    let beside = path.with_file_name(format!(".{name}.new"));
-    fs::write(&beside, bytes).unwrap();
-    fs::rename(&beside, path).unwrap();
-}
-
-/// A line of the record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Line {
-    pub(crate) call: String,
-    /// Which instance.
-    pub(crate) object: String,
-    pub(crate) what: String,
-}
-
-pub(crate) fn read_record(path: &Path) -> Vec<Line> {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    text.lines()
-        .map(|line| {
-            let mut words = line.split(' ').map(ToOwned::to_owned);
-            let mut next = || words.next().unwrap();
-            Line {
-                call: next(),
-                object: next(),
-                what: next(),
-            }
-        })
-        .collect()
-}
-
-/// The calls of a kind.
-pub(crate) fn of<'r>(record: &'r [Line], call: &str) -> Vec<&'r Line> {
-    record.iter().filter(|line| line.call == call).collect()
-}
-
-/// That every instance got its events between its `init` and its `shutdown`, and was released
-/// after that; how many are not at their end.
-#[track_caller]
-pub(crate) fn assert_orderly(record: &[Line]) -> usize {
-    let mut states = std::collections::HashMap::new();
-    for line in record {
-        let state = states.entry(line.object.clone()).or_insert("none");
-        let (before, after): (&[&str], _) = match &*line.call {
-            "init" => (&["none"], "init"),
-            "event" => (&["init"], "init"),
-            "shutdown" => (&["init"], "shutdown"),
-            "release" => (&["shutdown"], "release"),
-            other => panic!("{other}"),
-        };
-        assert!(before.contains(state), "{line:?} after {state}");
-        *state = after;
-    }
-    states.values().filter(|state| **state != "release").count()
 }
 
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {

@@ -6,10 +6,14 @@
 
 mod access;
 mod answers;
+mod counted;
 mod embedded;
+mod load;
+mod memory;
 mod overload;
 mod repeated;
 mod slow_clients;
 mod stage;
 mod stopping;
 mod tls;
+mod under_load;

@@ -179,13 +179,28 @@ impl Client {
 
     /// Sends a request, and waits for its answer.
     pub fn request(&mut self, method: &str, path: &str, fields: &str, body: &str) -> Answer {
-        let length = body.len();
-        self.send(format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n{fields}\r\n{body}"
-        ));
-        self.try_answer(method != "HEAD")
+        self.try_request(method, path, fields, body)
             .unwrap_or_else(|error| panic!("no answer to {method} {path}: {error}"))
             .expect("an answer")
+    }
+
+    /// As [`Client::request`]; `None` if the connection ends instead.
+    ///
+    /// # Errors
+    ///
+    /// It breaks before the answer is whole, or none comes in time.
+    pub fn try_request(
+        &mut self,
+        method: &str,
+        path: &str,
+        fields: &str,
+        body: &str,
+    ) -> io::Result<Option<Answer>> {
+        let length = body.len();
+        self.try_send(format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n{fields}\r\n{body}"
+        ))?;
+        self.try_answer(method != "HEAD")
     }
 
     /// Asks for a resource.

@@ -11,7 +11,9 @@ mod lines;
 mod needed;
 pub mod peers;
 mod process;
+mod samples;
 mod setup;
+pub mod tallied;
 
 pub use building::{cargo, repository, target_dir, work_dir};
 pub use events::{access_token, id_token, subject};
@@ -23,4 +25,5 @@ pub use interfaces::{
 pub use lines::{LogLine, parse_lines};
 pub use needed::{Unavailable, on_this_machine, or_say, output_of, say_not_run};
 pub use process::{Finished, Running, TIME_LIMIT, start};
-pub use setup::{Finish, Run, Setup, copy_into};
+pub use samples::samples;
+pub use setup::{Finish, Run, Setup, copy_into, replace};

@@ -91,6 +91,11 @@ impl Running {
         self.child.id()
     }
 
+    /// Gives it as much time as one has that starts now: for what is long and goes on visibly.
+    pub fn give_time(&mut self) {
+        self.deadline = Instant::now() + TIME_LIMIT;
+    }
+
     /// Writes to its standard input, which stays open.
     pub fn send(&mut self, text: &str) {
         let stdin = self.stdin.as_mut().expect("standard input is open");

@@ -6,6 +6,7 @@
 )]
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,6 +36,17 @@ pub fn copy_into(dir: &Path, name: &str, library: &Path) -> PathBuf {
     let file = dir.join(format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"));
     fs::copy(library, &file).expect("a library can be copied");
     file
+}
+
+/// Puts a file in place of another one at once.
+pub fn replace(path: &Path, bytes: &[u8]) {
+    let name = path
+        .file_name()
+        .and_then(OsStr::to_str)
+        .expect("a file has a name");
+    let beside = path.with_file_name(format!(".{name}.new"));
+    fs::write(&beside, bytes).expect("a file can be written");
+    fs::rename(&beside, path).expect("a file can be renamed");
 }
 
 impl Setup {
