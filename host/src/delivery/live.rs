@@ -8,11 +8,10 @@ use std::time::{Duration, Instant};
 use super::message::Content;
 use super::options::Options;
 use super::rows::{Counts, Done};
-use super::seldom::Seldom;
 use super::stats::QueueSnapshot;
 use super::{Courier, Full};
 use crate::config::WhenFull;
-use crate::log::say;
+use crate::log::{Seldom, say};
 
 /// A queue.
 pub(crate) struct Live {
@@ -289,7 +288,7 @@ impl Live {
             self.changed.notify_all();
         }
         if done.dropped > 0
-            && let Some(count) = self.drops.note(done.dropped)
+            && let Some(count) = self.drops.happened_often(done.dropped, Instant::now())
         {
             say!(
                 MESSAGES_DROPPED,

@@ -21,7 +21,6 @@ mod message;
 mod options;
 mod rows;
 mod schema;
-mod seldom;
 mod stats;
 mod store;
 pub mod view;

@@ -140,7 +140,7 @@ impl Worker<'_> {
             // Logged there.
             let _ = self.store.writer.write(Work::Mend(generation));
         } else if *error.kind() != StoreErrorKind::Closed
-            && let Some(count) = self.queue.trouble.note(1)
+            && let Some(count) = self.queue.trouble.happened(Instant::now())
         {
             say!(
                 STORE_FAILED,
@@ -199,7 +199,11 @@ impl Worker<'_> {
         if let (Some((number, why)), Some(count)) = (
             died.last(),
             (!died.is_empty())
-                .then(|| self.queue.deaths.note(died.len() as u64))
+                .then(|| {
+                    self.queue
+                        .deaths
+                        .happened_often(died.len() as u64, Instant::now())
+                })
                 .flatten(),
         ) {
             say!(

@@ -18,10 +18,9 @@ use super::damage;
 use super::error::{StoreError, StoreErrorKind};
 use super::live::{Live, Push};
 use super::rows::{self, Counts, Done, Settled};
-use super::seldom::Seldom;
 use super::stats::Commits;
 use crate::config::Durability;
-use crate::log::say;
+use crate::log::{Seldom, say};
 
 /// Something to write.
 pub(super) enum Work {
@@ -186,7 +185,7 @@ impl Writer {
             Work::Push(pushes) => pushes.len() as u64,
             _ => 0,
         });
-        if let Some(pushes) = self.failures.note(pushes.sum()) {
+        if let Some(pushes) = self.failures.happened_often(pushes.sum(), Instant::now()) {
             say!(
                 STORE_FAILED,
                 "Nothing can be written: {error} ({pushes} pushes were refused since the last such line)",

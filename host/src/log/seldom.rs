@@ -21,8 +21,14 @@ impl Seldom {
     /// this one included.
     #[cold]
     pub(crate) fn happened(&self, now: Instant) -> Option<u64> {
+        self.happened_often(1, now)
+    }
+
+    /// As [`Seldom::happened`], for so many at once.
+    #[cold]
+    pub(crate) fn happened_often(&self, count: u64, now: Instant) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.unsaid += 1;
+        state.unsaid += count;
         if state
             .last
             .is_some_and(|last| now.duration_since(last) < QUIET)
@@ -46,6 +52,6 @@ mod tests {
         for second in 1..10 {
             assert_eq!(seldom.happened(start + Duration::from_secs(second)), None);
         }
-        assert_eq!(seldom.happened(start + QUIET), Some(10));
+        assert_eq!(seldom.happened_often(3, start + QUIET), Some(12));
     }
 }
