@@ -234,7 +234,7 @@ checks! {
     LogVolume = "log-volume" Instance short
         "Ordinary events leave no more than one log record each at level info and above.";
     ClaimsInLog = "claims-in-log" Instance short
-        "Claims do not turn up in log records at level info and above.";
+        "Claims do not turn up in log records at level info and above, nor in errors that events are answered with, which the host logs.";
 }
 
 impl Check {
