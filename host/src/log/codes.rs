@@ -225,6 +225,9 @@ codes! {
     DELIVERY_GIVEN_UP = "OPL0808" Warn
         "Calls of sinks did not come back within `stop_timeout` when they were to end. They are left alone, and what they had in hand is delivered again."
         "Raise `stop_timeout` under `[delivery]`, or tell the listener's author.";
+    SINK_PANICKED = "OPL0810" Error
+        "The sink of a queue panicked. The panic was caught; the messages that it had in hand are tried again as after any failure. The line names the queue, the listener, and the panic's message and place. Logged once in ten seconds at the most for each queue."
+        "Tell the listener's author, with the place that the line names. `op-listener queue show QUEUE` shows what waits.";
     REDIS_CONNECTED = "OPL0701" Info
         "Redis does what it is asked: pending authorisations are there."
         "Nothing.";
