@@ -118,10 +118,10 @@ codes! {
         "Let the host write to the file that the line names.";
 
     LISTENER_FAILED = "OPL0201" Error
-        "A listener returned an error for an event. The next listener was called all the same."
+        "A listener returned an error for an event. The next listener was called all the same. Of each listener ten such lines are logged at once, and beyond that one in ten seconds, with the number of errors since the line before and the last of them; how many were left over is said when the listener is shut down. `op_listener_call_errors_total` counts all."
         "See the listener's own documentation; the event's id is in the line.";
     LISTENER_PANICKED = "OPL0202" Error
-        "A listener panicked on an event. The panic was caught; the next listener was called all the same, and this one gets later events."
+        "A listener panicked on an event. The panic was caught; the next listener was called all the same, and this one gets later events. Logged as seldom as OPL0201."
         "Tell its author, with the place that the line names.";
     OVER_BUDGET = "OPL0203" Warn
         "A listener took longer over an event than its budget. The provider's answer waited for it. Logged once in ten seconds at the most for each listener, with the number of calls that went over meanwhile."
