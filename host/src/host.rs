@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
 use crate::Spi;
 use crate::config::{Config, ListenerConfig, SigningConfig};
 use crate::delivery::Delivery;
@@ -17,7 +19,8 @@ use crate::library::Trust;
 use crate::log::{bridge, say};
 use crate::probe::Prober;
 use crate::register::{
-    Job, Libraries, Loads, Made, Origin, Registrar, ReloadError, Reloaded, StartError,
+    Job, Libraries, Loads, Made, MissingListener, Origin, Registrar, ReloadError, Reloaded,
+    StartError,
 };
 use crate::signing::{KeyError, KeyRing, Signer};
 
@@ -52,6 +55,7 @@ pub struct Host {
     present: Mutex<Present>,
     /// Held for a moment by whoever puts a table into service.
     life: Mutex<Life>,
+    missing: ArcSwap<Vec<MissingListener>>,
 }
 
 /// What the table in service was made of.
@@ -150,7 +154,7 @@ impl HostBuilder {
             before: &[],
         });
         let roster = roster.map_err(StartError::from);
-        let roster = roster
+        let mut roster = roster
             .and_then(|roster| roster.or_abandon(self.config.plugins.on_failure))
             .inspect_err(|_| {
                 // Listeners that were made until then may have opened queues.
@@ -173,6 +177,7 @@ impl HostBuilder {
             loads,
             retired: Retired::default(),
             prober: self.prober,
+            missing: ArcSwap::from_pointee(roster.take_missing()),
             life: Mutex::new(Life {
                 ended: false,
                 drain: self.config.shutdown.drain,
@@ -285,6 +290,12 @@ impl Host {
             .collect()
     }
 
+    /// The entries of the configuration that are not switched off, and of which nothing is in
+    /// service since the start or the last reload. Does not wait for a reload under way.
+    pub fn missing_listeners(&self) -> Arc<Vec<MissingListener>> {
+        self.missing.load_full()
+    }
+
     /// Whether the time of each call is measured.
     pub(crate) fn measures(&self) -> bool {
         self.dispatcher.table().measure
@@ -346,7 +357,7 @@ impl Host {
         let before = Made::all(&self.dispatcher.table(), &present.origins);
         // What listeners have put there is theirs, and must not be lost to them.
         config.data_dir.clone_from(&present.config.data_dir);
-        let roster = Registrar::make(Job {
+        let mut roster = Registrar::make(Job {
             config: &config,
             services: &self.services,
             libraries: &self.libraries,
@@ -367,6 +378,7 @@ impl Host {
             let old = self.dispatcher.swap(table);
             (old, self.dispatcher.table())
         };
+        self.missing.store(Arc::new(roster.take_missing()));
         warn_if_idle(&new, &config);
         let mut changes = roster.changes_since(&before);
         // Whoever holds a listener is waited for.

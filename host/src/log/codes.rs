@@ -256,7 +256,7 @@ codes! {
         "At a reload, what was to replace a listener was refused: the file, or its `init`. The listener that was in service before stays, with all that it is."
         "Do what the line before says, and reload again. What is in the directory is not what is running until then.";
     FILE_GONE = "OPL0604" Warn
-        "At a reload, the file of a plugin in service was gone from the plugin directory, so its listeners were shut down. A file that is there but cannot be used changes nothing, nor does the lack of one that is pinned, or that a `required` entry needs."
+        "At a reload, the file of a plugin in service was gone from the plugin directory, so its listeners were shut down. A file that is there but cannot be used changes nothing, nor does the lack of one that is pinned, or that a `required` entry needs. With `on_failure = \"abort\"`, `/readyz` turns to 503 until the entry is filled again or gone."
         "Nothing, if it was meant; then remove its entry too. Otherwise put the file back.";
     LEFT_BEHIND = "OPL0605" Error
         "A listener that was to end did not come back in time, from a call or from its own shutdown. It gets no more events, and whatever it holds stays held until the process ends."
