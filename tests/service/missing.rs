@@ -17,7 +17,10 @@ fn metrics(client: &mut Client) -> String {
 
 /// The plugin's file, wherever it is.
 fn move_plugin(service: &Service, from: &str, to: &str) {
-    let (from, to) = (service.setup.path().join(from), service.setup.path().join(to));
+    let (from, to) = (
+        service.setup.path().join(from),
+        service.setup.path().join(to),
+    );
     fs::create_dir_all(&to).unwrap();
     let file = fs::read_dir(&from).unwrap().next().unwrap().unwrap();
     fs::rename(file.path(), to.join(file.file_name())).unwrap();

@@ -59,8 +59,10 @@ impl Tester<'_> {
         report::write(&mut self.reports, self.token, report)
     }
 
+    /// Comes back when the supervisor knows of it, so that whatever happens next is laid to this.
     fn begin(&mut self, phase: Phase) -> io::Result<()> {
-        self.tell(&Report::Begins(phase))
+        self.tell(&Report::Begins(phase))?;
+        system::await_go(&mut self.reports)
     }
 
     /// Does with a library what a host does, but for the events.

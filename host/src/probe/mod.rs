@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Both are the `op-listener` command, executed anew. The *tester* confines itself, loads the
-//! library and calls it, and writes down each [`Phase`] before it begins. The *supervisor* reads
+//! library and calls it, and tells of each [`Phase`] before it begins. The *supervisor* hears
 //! that, keeps the time, collects and ends whatever the library leaves behind (on Linux also
 //! processes that have left their group), removes the scratch directory, and tells the host the
 //! outcome. So the host itself waits for one process and reads one short text; and when the host

@@ -12,7 +12,7 @@ use std::{env, thread};
 use super::processes::{Bytes, Inside, MARK, Outcome, Request, SUBCOMMAND, Supervise, Told, tell};
 use super::report::{self, Phase, Refusal, Report};
 use super::scratch::Scratch;
-use super::system::Signals;
+use super::system::{Line, Signals};
 use super::{Ended, ProbeFailure, Unwatched, system};
 
 /// Between two looks at what has no way to make itself heard: the memory in use, the host's end.
@@ -44,21 +44,19 @@ pub(super) fn supervise(orders: &Supervise) -> Outcome {
 fn probe(orders: &Supervise, scratch: &Path, signals: &Signals) -> io::Result<Outcome> {
     pass_on(&Phase::Begin);
     let token = uuid::Uuid::now_v7().simple().to_string();
-    let mut tester = start(orders, &token, scratch)?;
+    let (line, its_end) = system::line()?;
+    let mut tester = start(orders, &token, scratch, its_end)?;
     let (sender, heard) = channel();
-    listen(&mut tester, token, &sender)?;
+    listen(&mut tester, &line, token, &sender)?;
     system::watch(&tester, move || drop(sender.send(Heard::End)));
     let mut progress = Progress::default();
     let limit = Duration::from_millis(orders.timeout_ms);
-    let mut stopped = attend(&mut tester, &heard, &mut progress, signals, limit);
+    let mut stopped = attend(&mut tester, &heard, &mut progress, (signals, &line), limit);
     system::kill_all(&mut tester);
     let status = tester.wait()?;
     system::kill_the_rest();
-    let then = progress.phase.clone();
-    progress.hear_last_words(&heard);
-    if matches!(stopped, Some(Stopped::Signal(_))) && then.is_some() {
-        // The library went on until it was stopped.
-        progress.phase = then;
+    if !matches!(stopped, Some(Stopped::Signal(_))) {
+        progress.hear_last_words(&heard);
     }
     // One that the tester sent and did not outlive for long.
     if let Some(signal) = signals.first() {
@@ -67,7 +65,7 @@ fn probe(orders: &Supervise, scratch: &Path, signals: &Signals) -> io::Result<Ou
     Ok(progress.judge(stopped, system::how(status), orders))
 }
 
-fn start(orders: &Supervise, token: &str, scratch: &Path) -> io::Result<Child> {
+fn start(orders: &Supervise, token: &str, scratch: &Path, its_end: Stdio) -> io::Result<Child> {
     let request = Request::Inside(Inside {
         bytes: orders.bytes.clone(),
         token: token.to_owned(),
@@ -83,7 +81,7 @@ fn start(orders: &Supervise, token: &str, scratch: &Path) -> io::Result<Child> {
             Bytes::StandardInput => Stdio::inherit(),
             Bytes::Copy(_) => Stdio::null(),
         })
-        .stdout(Stdio::piped())
+        .stdout(its_end)
         .stderr(Stdio::piped())
         .current_dir(scratch)
         .env_clear();
@@ -111,10 +109,15 @@ enum Heard {
     End,
 }
 
-/// Listens on both pipes, on threads of their own.
-fn listen(tester: &mut Child, token: String, sender: &Sender<Heard>) -> io::Result<()> {
+/// Listens to both, on threads of their own.
+fn listen(
+    tester: &mut Child,
+    line: &Line,
+    token: String,
+    sender: &Sender<Heard>,
+) -> io::Result<()> {
     let missing = || io::Error::other("a pipe is missing");
-    let reports = tester.stdout.take().ok_or_else(missing)?;
+    let reports = line.reader(tester)?;
     let errors = tester.stderr.take().ok_or_else(missing)?;
     let to = sender.clone();
     thread::Builder::new().spawn(move || {
@@ -149,7 +152,7 @@ fn attend(
     tester: &mut Child,
     heard: &Receiver<Heard>,
     progress: &mut Progress,
-    signals: &Signals,
+    (signals, line): (&Signals, &Line),
     limit: Duration,
 ) -> Option<Stopped> {
     let mut deadline = Instant::now() + TO_BEGIN;
@@ -165,11 +168,15 @@ fn attend(
             Ok(Heard::End) => return None,
             Ok(heard) => {
                 let before = progress.phase.is_none();
-                // What was begun after a signal had come is not what sent it.
+                // The tester would go on after a signal has come: what it did before is why.
                 if !before && let Some(signal) = signals.first() {
                     return Some(Stopped::Signal(signal));
                 }
+                let begins = matches!(heard, Heard::Report(Report::Begins(_)));
                 progress.hear(heard);
+                if begins {
+                    line.go();
+                }
                 if before && progress.phase.is_some() {
                     deadline = Instant::now() + limit;
                 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Stdout};
-use std::process::{Child, ExitStatus};
+use std::process::{Child, ChildStdout, ExitStatus, Stdio};
 
 use crate::library::Staged;
 use crate::probe::Ended;
@@ -23,6 +23,31 @@ pub(in crate::probe) fn confine(orders: &Inside) -> io::Result<(Reports, Staged)
         }
         Bytes::StandardInput => Err(io::ErrorKind::Unsupported.into()),
     }
+}
+
+/// Nobody is waited for: the phases may be told a little late.
+#[expect(clippy::unnecessary_wraps, reason = "its twin can fail")]
+pub(in crate::probe) fn await_go(_: &mut Reports) -> io::Result<()> {
+    Ok(())
+}
+
+/// The line from the tester: a pipe.
+pub(in crate::probe) struct Line;
+
+#[expect(clippy::unnecessary_wraps, reason = "its twin can fail")]
+pub(in crate::probe) fn line() -> io::Result<(Line, Stdio)> {
+    Ok((Line, Stdio::piped()))
+}
+
+impl Line {
+    #[expect(clippy::unused_self, reason = "its twin has something to read from")]
+    pub(in crate::probe) fn reader(&self, tester: &mut Child) -> io::Result<ChildStdout> {
+        let pipe = tester.stdout.take();
+        pipe.ok_or_else(|| io::Error::other("a pipe is missing"))
+    }
+
+    #[expect(clippy::unused_self, reason = "its twin has something to write to")]
+    pub(in crate::probe) fn go(&self) {}
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "its twin can fail")]

@@ -1,13 +1,15 @@
 //! The operating system, where it is a Unix.
 
 use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ExitStatus};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -36,7 +38,7 @@ const LARGEST_FILE: u64 = 64 << 20;
 /// How many files it may have open.
 const MOST_FILES: u64 = 256;
 
-/// The pipe to the supervisor.
+/// The line to the supervisor.
 pub(in crate::probe) type Reports = File;
 
 // The tester.
@@ -77,6 +79,11 @@ pub(in crate::probe) fn confine(orders: &Inside) -> io::Result<(Reports, Staged)
     Ok((reports, staged))
 }
 
+/// Waits until the supervisor has taken note.
+pub(in crate::probe) fn await_go(reports: &mut Reports) -> io::Result<()> {
+    reports.read_exact(&mut [0])
+}
+
 /// Lowers a limit. One that is lower stays.
 fn limit(resource: Resource, most: u64) -> io::Result<()> {
     let before = getrlimit(resource);
@@ -106,6 +113,32 @@ pub(in crate::probe) fn become_supervisor() -> io::Result<Signals> {
         signal_hook::flag::register_usize(signal, Arc::clone(&caught), number)?;
     }
     Ok(Signals(caught))
+}
+
+/// The line from the tester, whose standard output its other end is.
+pub(in crate::probe) struct Line(UnixStream);
+
+/// More than a byte that says "go on" takes, unless nobody takes it.
+const GO: Duration = Duration::from_millis(5);
+
+/// Such a line, and its other end.
+pub(in crate::probe) fn line() -> io::Result<(Line, Stdio)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    ours.set_write_timeout(Some(GO))?;
+    Ok((Line(ours), Stdio::from(OwnedFd::from(theirs))))
+}
+
+impl Line {
+    /// What reads it.
+    pub(in crate::probe) fn reader(&self, _: &mut Child) -> io::Result<UnixStream> {
+        self.0.try_clone()
+    }
+
+    /// Lets the tester go on.
+    pub(in crate::probe) fn go(&self) {
+        // Where it is gone, or the library has taken its end away, there is a time limit.
+        let _ = (&self.0).write(&[b'.']);
+    }
 }
 
 /// Signals that would have ended the supervisor.
