@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::message::Content;
@@ -87,9 +87,15 @@ pub(crate) struct Opening {
     pub(super) queue: Arc<Live>,
     pub(super) options: Options,
     pub(super) courier: Box<dyn Courier>,
+    /// No call of the sink is to begin.
     pub(super) stopped: AtomicBool,
+    /// Which workers are at work: those who came with that shift. Counted up when work begins anew, so
+    /// that none of an earlier shift, who has not seen the stop in between, goes on.
+    pub(super) shift: AtomicU64,
     /// How many of its workers there are. Changed with the plan locked.
     pub(super) workers: AtomicU64,
+    /// By when its sink has to be at rest, once it is leaving for good.
+    pub(super) leaves: OnceLock<Instant>,
 }
 
 /// A message on its way into a queue, and the room that is kept for it.
@@ -190,11 +196,30 @@ impl Opening {
         &self.options
     }
 
-    pub(super) fn is_stopped(&self) -> bool {
-        self.stopped.load(Relaxed)
+    /// Whether workers of that shift are to end.
+    pub(super) fn is_over(&self, shift: u64) -> bool {
+        self.stopped.load(Relaxed) || self.shift.load(Relaxed) != shift
     }
 
-    /// Lets no further call of the sink begin.
+    /// Begins a shift.
+    pub(super) fn begin(&self) -> u64 {
+        // With the plan locked, as in `stop`.
+        let plan = self.queue.plan();
+        let shift = self.shift.fetch_add(1, Relaxed) + 1;
+        self.stopped.store(false, Relaxed);
+        drop(plan);
+        shift
+    }
+
+    /// Lets no further call of the sink begin, now or later, and says by when those under way are to be
+    /// over: the first time that is said counts.
+    pub(super) fn leave(&self, deadline: Instant) -> Instant {
+        let deadline = *self.leaves.get_or_init(|| deadline);
+        self.stop();
+        deadline
+    }
+
+    /// Lets no further call of the sink begin, until the next shift.
     pub(super) fn stop(&self) {
         self.stopped.store(true, Relaxed);
         // With the plan locked, so that no worker is between looking and waiting.

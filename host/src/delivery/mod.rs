@@ -137,6 +137,12 @@ impl Delivery {
         self.store()?.open_queue(number, name, options, courier)
     }
 
+    /// Lets no call of the queue's courier begin any more: it is going to be closed, and has from now
+    /// on as long as that may take.
+    pub(crate) fn leave(&self, opening: &Opening) {
+        opening.leave(Instant::now() + self.config.stop_timeout);
+    }
+
     /// Closes a queue: its courier is not called any more, once this is back. Says whether a call did
     /// not come back in time, and was given up.
     pub(crate) fn close(&self, opening: &Arc<Opening>) -> bool {

@@ -5,7 +5,7 @@ use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -79,7 +79,9 @@ impl Store {
             options,
             courier,
             stopped: AtomicBool::new(false),
+            shift: AtomicU64::new(0),
             workers: AtomicU64::new(0),
+            leaves: OnceLock::new(),
         });
         self.put_in_order(&opening)?;
         let mut plan = queue.plan();
@@ -116,6 +118,7 @@ impl Store {
     }
 
     fn start(self: &Arc<Self>, opening: &Arc<Opening>) -> Result<(), StoreError> {
+        let shift = opening.begin();
         for _ in 0..opening.options.concurrency {
             let (store, opening) = (Arc::clone(self), Arc::clone(opening));
             opening.workers.fetch_add(1, Relaxed);
@@ -123,7 +126,7 @@ impl Store {
             let working = Arc::clone(&opening);
             let started = thread::Builder::new()
                 .name(name)
-                .spawn(move || worker::run(&store, &working));
+                .spawn(move || worker::run(&store, &working, shift));
             if let Err(error) = started {
                 opening.workers.fetch_sub(1, Relaxed);
                 return Err(StoreError::io(self.writer.path(), error));
@@ -135,7 +138,7 @@ impl Store {
     /// Closes an opening: waits until its sink is not called any more, and lets the one before it,
     /// if it is still there, go on in its place. Says whether it came to rest in time.
     pub(super) fn close_queue(self: &Arc<Self>, opening: &Arc<Opening>, deadline: Instant) -> bool {
-        opening.stop();
+        let deadline = opening.leave(deadline);
         let rests = worker::is_worker_of(opening) || opening.wait(deadline);
         let queues = lock(&self.queues);
         let mut plan = opening.queue.plan();
@@ -144,12 +147,13 @@ impl Store {
             .last()
             .is_some_and(|last| last.number == opening.number);
         plan.openings.retain(|other| other.number != opening.number);
+        // One that is leaving as well has nothing to begin.
         let next = plan.openings.last().filter(|_| was_last).cloned();
+        let next = next.filter(|next| next.leaves.get().is_none());
         drop(plan);
         if let Some(next) = next
             && !self.closing.load(Relaxed)
         {
-            next.stopped.store(false, Relaxed);
             // Where no thread can be made, what waits stays until the next opening.
             let _ = self.start(&next);
         }
@@ -184,7 +188,7 @@ impl Store {
             .flat_map(|queue| queue.plan().openings.clone())
             .collect();
         for opening in &openings {
-            opening.stop();
+            opening.leave(deadline);
         }
         let rests = openings.iter().map(|opening| opening.wait(deadline));
         rests.filter(|rests| !rests).count()

@@ -219,6 +219,17 @@ impl Registered {
         self.instance.is_being_called()
     }
 
+    /// Lets no delivery to the listener's sinks begin any more.
+    pub(super) fn leave_queues(&self) {
+        self.instance.leave_queues();
+    }
+
+    /// Ends deliveries to the listener's sinks, which are waited for as long as queues may take, not
+    /// as listeners may.
+    pub(super) fn close_queues(&self) {
+        self.instance.close_queues();
+    }
+
     /// Tells the listener that no more events come, unless it was told. The caller has seen to it
     /// that no call is under way. Says whether it ended well; if not, that is logged.
     pub(super) fn shut_down(&self) -> bool {

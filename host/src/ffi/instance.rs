@@ -139,10 +139,20 @@ impl Instance {
         self.side.is_being_called()
     }
 
+    /// Lets no delivery to the instance's sinks begin any more.
+    pub(crate) fn leave_queues(&self) {
+        self.side.leave_queues();
+    }
+
+    /// Ends deliveries to the instance's sinks. Waits for those under way, for a limited time.
+    pub(crate) fn close_queues(&self) {
+        self.side.close_queues();
+    }
+
     /// Tells the instance that no more events come. The caller sees to it that none does.
     pub(crate) fn shutdown(&self) -> Result<(), Failure> {
         // The listener ends what its sinks need.
-        self.side.close_queues();
+        self.close_queues();
         let shutdown = self.table.shutdown();
         let mut output = Buffer::EMPTY;
         // SAFETY: as in `is_enabled`.

@@ -59,6 +59,16 @@ impl OwnQueues {
         open.remove(&number)
     }
 
+    /// Lets no call of a sink begin any more. Does not wait.
+    pub(super) fn leave_all(&self, queues: &Queues) {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        if let Queues::Delivery(delivery) = queues {
+            for opening in open.values() {
+                delivery.leave(opening);
+            }
+        }
+    }
+
     /// Closes what is open. Waits until no sink is being called, for a limited time.
     pub(super) fn close_all(&self, queues: &Queues) {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);

@@ -106,6 +106,13 @@ impl HostSide {
         self.own_queues.as_ref()
     }
 
+    /// Lets no delivery to the instance's sinks begin any more.
+    pub(super) fn leave_queues(&self) {
+        if let Some(own) = &self.own_queues {
+            own.leave_all(&self.services.queues);
+        }
+    }
+
     /// Ends deliveries to the instance's sinks. Waits for those under way, for a limited time.
     pub(super) fn close_queues(&self) {
         if let Some(own) = &self.own_queues {

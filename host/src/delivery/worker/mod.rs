@@ -32,13 +32,14 @@ pub(super) fn is_worker_of(opening: &Opening) -> bool {
     WORKS_FOR.get() == opening.number
 }
 
-/// A thread's work, until the opening is stopped.
-pub(super) fn run(store: &Arc<Store>, opening: &Arc<Opening>) {
+/// A thread's work, until its shift is over.
+pub(super) fn run(store: &Arc<Store>, opening: &Arc<Opening>, shift: u64) {
     WORKS_FOR.set(opening.number);
     let mut worker = Worker {
         store,
         opening,
         queue: &opening.queue,
+        shift,
         reader: None,
     };
     while let Some(batch) = worker.next() {
@@ -54,6 +55,7 @@ struct Worker<'a> {
     store: &'a Arc<Store>,
     opening: &'a Arc<Opening>,
     queue: &'a Arc<Live>,
+    shift: u64,
     /// With the generation of the store that it reads.
     reader: Option<(u64, Connection)>,
 }
@@ -66,6 +68,10 @@ struct Batch {
 }
 
 impl Worker<'_> {
+    fn is_over(&self) -> bool {
+        self.opening.is_over(self.shift)
+    }
+
     fn deliver(&self, batch: &Batch) {
         let courier = &self.opening.courier;
         let frame = wire::batch(courier.sink(), &batch.messages);

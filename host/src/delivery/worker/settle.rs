@@ -42,7 +42,7 @@ impl Worker<'_> {
                 Ok(_) => return,
                 // What was delivered is delivered again, when the store is opened next.
                 Err(error) if *error.kind() == StoreErrorKind::Closed => return,
-                Err(_) if self.opening.is_stopped() => return,
+                Err(_) if self.is_over() => return,
                 Err(_) => {}
             }
             let plan = self.queue.plan();

@@ -18,7 +18,7 @@ impl Worker<'_> {
         let queue = self.queue;
         let mut plan = queue.plan();
         loop {
-            if self.opening.is_stopped() {
+            if self.is_over() {
                 return None;
             }
             let mut wait = LONG;
@@ -34,7 +34,7 @@ impl Worker<'_> {
                 plan = queue.plan();
                 plan.gathering = false;
                 wait = match gathered {
-                    Ok(Gathered::Messages(messages)) if !self.opening.is_stopped() => {
+                    Ok(Gathered::Messages(messages)) if !self.is_over() => {
                         self.take(&mut plan, &messages);
                         drop(plan);
                         // The next worker's turn to look.
@@ -51,6 +51,10 @@ impl Worker<'_> {
                         Duration::from_secs(1)
                     }
                 };
+                if self.is_over() {
+                    // It was said while nobody waited for it.
+                    return None;
+                }
             }
             let waited = queue.changed.wait_timeout(plan, wait);
             plan = waited.unwrap_or_else(PoisonError::into_inner).0;
