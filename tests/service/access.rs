@@ -41,7 +41,6 @@ fn over_tcp_the_token_is_demanded_for_events() {
     let log = finished.stderr;
     assert_eq!(log.matches("[OPL0508]").count(), 1, "seldom: {log}");
     assert!(!log.contains(TOKEN));
-    // The token's file was written with whatever the umask gives.
     let exposed = log.contains("[OPL0514]");
     assert!(exposed, "{log}");
 }
