@@ -220,7 +220,7 @@ fn a_reload_that_hangs_in_an_init_keeps_neither_events_nor_the_end() {
 #[test]
 fn listeners_hear_of_another_log_level() {
     let stage = Stage::new();
-    fs::copy(Library::Puppet.file(), stage.plugin("puppet")).unwrap();
+    stage.put("puppet", &fs::read(Library::Puppet.file()).unwrap());
     let entry = "[[listener]]\nplugin = \"puppet\"\nspi = [\"id_token_issue\"]\nconfig = { talk = true, record = \"talk\" }\n";
     let configure = |level: &str| {
         stage.configure(&format!("[log]\nlevel = \"{level}\"\n{BY_HAND}{entry}"));
