@@ -113,9 +113,9 @@ fn clients_and_keys_are_watched_too() {
     stage.configure(&config);
     let mut running = stage.start();
     replace(&stage.path("clients.json"), b"[");
-    running.wait_for("[OPL0601]");
     let line = running.wait_for("[OPL0606]");
     assert!(line.contains("clients.json"), "{line}");
+    running.wait_for("[OPL0601]");
     running.finish();
 }
 
