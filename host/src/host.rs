@@ -338,7 +338,23 @@ impl Host {
     ///
     /// The plugin directory or the lock file cannot be read, or the host was shut down. Nothing has
     /// changed then.
-    pub fn reload(&self, mut config: Config) -> Result<Reloaded, ReloadError> {
+    pub fn reload(&self, config: Config) -> Result<Reloaded, ReloadError> {
+        let changes = self.change(config)?;
+        Self::say_reloaded(&changes);
+        Ok(changes)
+    }
+
+    /// Says that all was reloaded, where there is more than the host to reload.
+    pub(crate) fn say_reloaded(changes: &Reloaded) {
+        say!(RELOADED, "Reloaded: {changes}");
+    }
+
+    /// As [`Host::reload`], and leaves it to the caller to say so.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub(crate) fn change(&self, mut config: Config) -> Result<Reloaded, ReloadError> {
         let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         if self.life().ended {
             return Err(ReloadError::ShutDown);
@@ -377,7 +393,6 @@ impl Host {
             origins: roster.into_origins(),
         };
         changes.left_behind = self.retired.end(old, &new, patience).left;
-        say!(RELOADED, "Reloaded: {changes}");
         Ok(changes)
     }
 

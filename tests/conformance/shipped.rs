@@ -15,7 +15,7 @@ fn the_audit_log_conforms() {
     assert_eq!(report.named("skipped"), ["init-missing-values"]);
     // The tests build it with debug information and without an author.
     let known = ["vendor", "debug-info"];
-    for warned in report.named("warning") {
+    for warned in report.warned() {
         assert!(known.contains(&&*warned), "{:?}", report.check(&warned));
     }
 }
@@ -28,7 +28,7 @@ fn the_audit_log_conforms_as_an_operator_configures_it() {
     // It signs each event, which takes long in a build for tests.
     let run = Run::of(&AUDIT_LOG)
         .configured(settings)
-        .with(&["--timeout", "20"]);
+        .with(&["--timeout", "60"]);
     let report = run.report();
     for told in report.checks() {
         eprintln!("{:<8} {}: {}", told.status, told.name, told.message);
@@ -47,7 +47,7 @@ fn set_push_conforms() {
     assert_eq!(report.json["conforms"], true);
     // The tests build it with debug information, not optimised, and without an author.
     let known = ["vendor", "debug-info", "size"];
-    for warned in report.named("warning") {
+    for warned in report.warned() {
         assert!(known.contains(&&*warned), "{:?}", report.check(&warned));
     }
 }
@@ -62,7 +62,7 @@ fn set_push_conforms_as_an_operator_configures_it() {
                     stream_id = \"1\"\n";
     let run = Run::of(&SET_PUSH)
         .configured(settings)
-        .with(&["--timeout", "20"]);
+        .with(&["--timeout", "60"]);
     let report = run.report();
     for told in report.checks() {
         eprintln!("{:<8} {}: {}", told.status, told.name, told.message);
@@ -81,7 +81,7 @@ fn the_sqs_publisher_conforms() {
     assert_eq!(report.json["conforms"], true);
     // A build for tests, with all of TLS in it.
     let known = ["vendor", "debug-info", "size"];
-    for warned in report.named("warning") {
+    for warned in report.warned() {
         assert!(known.contains(&&*warned), "{:?}", report.check(&warned));
     }
 }
@@ -95,7 +95,7 @@ fn the_sqs_publisher_conforms_as_an_operator_configures_it() {
                     [fields]\nlocal_sub = \"subject\"\n";
     let report = Run::of(&SQS)
         .configured(settings)
-        .with(&["--timeout", "20"])
+        .with(&["--timeout", "60"])
         .report();
     for told in report.checks() {
         eprintln!("{:<8} {}: {}", told.status, told.name, told.message);

@@ -8,4 +8,5 @@ mod crashes;
 mod damage;
 mod delivering;
 mod driver;
+mod masking;
 mod yard;

@@ -9,12 +9,12 @@ use op_listener_host::config::Config;
 use op_listener_host::delivery::QueueSnapshot;
 use op_listener_host::event::Event;
 use op_listener_host::{Host, StartError};
-use op_listener_tests::{Library, copy_into};
+use op_listener_tests::{Library, copy_into, plugin_dir, whole_lines};
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// Nothing takes longer, unless something is wrong.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(2);
 
 /// A directory for a host with couriers.
 pub(crate) struct Yard {
@@ -24,7 +24,7 @@ pub(crate) struct Yard {
 impl Yard {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("plugins")).unwrap();
+        plugin_dir(&dir.path().join("plugins"));
         copy_into(
             &dir.path().join("plugins"),
             "courier",
@@ -64,8 +64,8 @@ impl Yard {
 
     /// What was delivered, in order.
     pub(crate) fn delivered(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.path().join("delivered.ndjson")).unwrap_or_default();
-        text.lines()
+        whole_lines(&self.path().join("delivered.ndjson"))
+            .iter()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
     }

@@ -36,7 +36,7 @@ fn memory_does_not_grow_with_the_number_of_events() {
     // It does not write down what it gets.
     let config =
         "[intake]\nunix = \"s\"\nmax_remembered = 40000\n[[listener]]\nplugin = \"tally\"\n";
-    let mut service = Service::start_in(setup, config);
+    let service = Service::start_in(setup, config);
     let mut client = service.client();
     let mut at_first = None;
     for first in (0..ALL).step_by(BATCH) {
@@ -46,7 +46,6 @@ fn memory_does_not_grow_with_the_number_of_events() {
         let lines = (first..first + BATCH).map(|number| id_token(&number.to_string()));
         let answer = client.post_lines(&lines.collect::<Vec<_>>());
         assert_eq!(answer.status, 204, "{answer:?}");
-        service.running.give_time();
     }
     if let Some(first) = at_first {
         let all = resident(&mut client).unwrap();
@@ -84,14 +83,13 @@ fn ten_thousand_connections_cost_what_is_promised_and_keep_nobody_waiting() {
         );
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
-    let mut service =
+    let service =
         Service::on_unix("max_connections = 12000\nread_timeout_ms = 600000\nidle_timeout = 3600");
     let mut client = service.client();
     let before = resident(&mut client);
     // By turns: one says nothing at all, one half of something, one has had an answer.
     let idle: Vec<_> = (0..many)
         .map(|n| {
-            service.running.give_time();
             let mut stream = UnixStream::connect(service.socket()).unwrap();
             match n % 3 {
                 0 => {}
@@ -122,7 +120,6 @@ fn ten_thousand_connections_cost_what_is_promised_and_keep_nobody_waiting() {
         println!("{many} connections, {each:.0} bytes of memory for each");
     }
     drop(idle);
-    service.running.give_time();
     let (_, finished) = service.stop();
     assert_eq!(finished.code(), Some(0), "{}", finished.stderr);
 }

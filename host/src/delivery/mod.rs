@@ -17,6 +17,7 @@ mod connect;
 mod damage;
 mod error;
 mod live;
+mod mask;
 mod message;
 mod options;
 mod rows;

@@ -244,7 +244,7 @@ codes! {
         "The host stopped before it could mark events in Redis that it had dispatched. If their facts are sent again, the events are dispatched again, under the same ids."
         "Nothing, where listeners or those behind them know events by their id.";
     RELOADED = "OPL0601" Info
-        "The configuration and the plugins were read anew. The counts are of listeners: added, replaced by a new version or with new settings, kept as they were, removed; and how many libraries, entries and listeners were refused."
+        "The configuration, the plugins and all other files were read anew, and are in force, but for what the lines before except. The counts are of listeners: added, replaced by a new version or with new settings, kept as they were, removed; and how many libraries, entries and listeners were refused."
         "Nothing, or look at what the lines before say of what was refused.";
     RELOAD_FAILED = "OPL0602" Error
         "A reload changed nothing: the configuration has errors, or the plugin directory or the lock file cannot be read. Everything goes on as before."
