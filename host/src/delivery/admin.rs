@@ -27,6 +27,8 @@ const PAUSE: Duration = Duration::from_millis(2);
 pub struct Admin {
     path: PathBuf,
     connection: Connection,
+    /// The schema's version.
+    version: i64,
 }
 
 /// A queue of the store.
@@ -63,6 +65,10 @@ pub struct QueueState {
     pub died: u64,
     /// … and messages dropped at a bound.
     pub dropped: u64,
+    /// Whether its messages are fetched, in place of being handed to a sink.
+    pub polled: bool,
+    /// When somebody fetched last, in milliseconds since the Unix epoch: as of the last minute.
+    pub polled_ms: Option<i64>,
     #[serde(skip)]
     number: i64,
 }
@@ -161,9 +167,10 @@ impl Admin {
         }
         let connection = connect::aside(path)?;
         match schema::look(&connection, path)? {
-            Found::Store(_) => Ok(Self {
+            Found::Store(version) => Ok(Self {
                 path: path.to_owned(),
                 connection,
+                version,
             }),
             Found::Empty => Err(StoreError::new(path, StoreErrorKind::Missing)),
         }
@@ -185,12 +192,18 @@ impl Admin {
     /// The store cannot be read.
     pub fn queues(&self) -> Result<Vec<QueueState>, StoreError> {
         let all = || -> rusqlite::Result<Vec<QueueState>> {
-            let mut queues = self.connection.prepare_cached(
+            // A store of before that no host has opened since.
+            let polls = if self.version < 2 {
+                "0, NULL"
+            } else {
+                "polled, polled_ms"
+            };
+            let mut queues = self.connection.prepare_cached(&format!(
                 "SELECT id, name, ordered, paused, halted_ms, halted_reason, waiting, waiting_bytes,
                     (SELECT pushed_ms FROM message WHERE queue = queue.id AND state < 2 ORDER BY id LIMIT 1),
-                    dead, dead_bytes, pushed, delivered, retried, died, dropped
+                    dead, dead_bytes, pushed, delivered, retried, died, dropped, {polls}
                  FROM queue ORDER BY name",
-            )?;
+            ))?;
             let queues = queues.query_map([], queue)?;
             queues.collect()
         };
@@ -437,6 +450,8 @@ fn queue(row: &Row<'_>) -> rusqlite::Result<QueueState> {
         retried: unsigned(row, 13)?,
         died: unsigned(row, 14)?,
         dropped: unsigned(row, 15)?,
+        polled: row.get(16)?,
+        polled_ms: row.get(17)?,
     })
 }
 

@@ -75,6 +75,10 @@ const STEPS: &[&str] = &["
             dead_bytes    = dead_bytes    + ((new.state = 2) - (old.state = 2)) * new.size
         WHERE id = new.queue;
     END;
+", "
+    ALTER TABLE queue ADD COLUMN polled INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE queue ADD COLUMN polled_ms INTEGER;
+    CREATE INDEX message_tried ON message (queue, dedup_id) WHERE state < 2 AND attempts > 0;
 "];
 
 /// The version that this host makes and knows.

@@ -119,6 +119,12 @@ pub struct QueueSnapshot {
     pub retried: u64,
     /// Messages that became dead letters.
     pub died: u64,
+    /// Whether its messages are fetched, in place of being handed to a sink.
+    pub polled: bool,
+    /// Requests of those who fetch from it.
+    pub polls: u64,
+    /// SETs in the answers to them, again and again where they are not acknowledged.
+    pub handed_out: u64,
 }
 
 /// What is known of delivery as a whole.

@@ -14,6 +14,7 @@ use super::error::{StoreError, StoreErrorKind};
 use super::live::{Live, Opening, Push};
 use super::message::now_ms;
 use super::options::Options;
+use super::poll::Step;
 use super::stats::DeliverySnapshot;
 use super::writer::{Work, Writer};
 use super::{Courier, connect, watch, worker};
@@ -63,6 +64,7 @@ impl Store {
         name: &str,
         options: Options,
         courier: Box<dyn Courier>,
+        polled: bool,
     ) -> Result<Arc<Opening>, StoreError> {
         let mut queues = lock(&self.queues);
         let queue = if let Some(queue) = queues.get(name) {
@@ -78,10 +80,12 @@ impl Store {
             queue: Arc::clone(&queue),
             options,
             courier,
+            polled,
             stopped: AtomicBool::new(false),
             workers: AtomicU64::new(0),
         });
         self.put_in_order(&opening)?;
+        self.set_mode(&opening)?;
         let mut plan = queue.plan();
         let before = plan.openings.last().cloned();
         plan.openings.push(Arc::clone(&opening));
@@ -115,7 +119,28 @@ impl Store {
         }
     }
 
+    /// Notes that the queue's messages are fetched, or handed to a sink, where it was otherwise before.
+    fn set_mode(&self, opening: &Opening) -> Result<(), StoreError> {
+        let path = self.writer.path();
+        let queue = &opening.queue;
+        let polled: bool = connect::reader(path)?
+            .query_row(
+                "SELECT polled FROM queue WHERE id = ?1",
+                [queue.number],
+                |row| row.get(0),
+            )
+            .map_err(|error| StoreError::sqlite(path, error))?;
+        if polled != opening.polled {
+            let step = Step::Mode(opening.polled);
+            self.writer.write(Work::Poll(Arc::clone(queue), step))?;
+        }
+        Ok(())
+    }
+
     fn start(self: &Arc<Self>, opening: &Arc<Opening>) -> Result<(), StoreError> {
+        if opening.polled {
+            return Ok(());
+        }
         for _ in 0..opening.options.concurrency {
             let (store, opening) = (Arc::clone(self), Arc::clone(opening));
             opening.workers.fetch_add(1, Relaxed);
@@ -150,6 +175,8 @@ impl Store {
             && !self.closing.load(Relaxed)
         {
             next.stopped.store(false, Relaxed);
+            // Where that fails, nothing is lost by it but time.
+            let _ = self.set_mode(&next);
             // Where no thread can be made, what waits stays until the next opening.
             let _ = self.start(&next);
         }
@@ -167,6 +194,12 @@ impl Store {
             }
         }
         committed.map(drop)
+    }
+
+    /// The queue of that name, if it was opened.
+    #[cfg(feature = "server")]
+    pub(super) fn queue(&self, name: &str) -> Option<Arc<Live>> {
+        lock(&self.queues).get(name).cloned()
     }
 
     /// All queues that were opened.
