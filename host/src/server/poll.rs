@@ -393,18 +393,18 @@ fn answer_of(taken: &Taken) -> Answer {
 mod tests {
     use super::*;
 
-    fn refused(body: &str) -> String {
-        parse(body.as_bytes()).unwrap_err().detail
+    fn read(body: &str) -> Result<Asked, String> {
+        parse(body.as_bytes()).map_err(|problem| problem.detail)
     }
 
     #[test]
     fn a_request_is_read_with_its_defaults_and_unknown_members() {
-        let asked = parse(b" {} ").unwrap();
+        let asked = read(" {} ").unwrap();
         assert!(asked.max_events.is_none() && !asked.return_immediately);
         assert!(asked.ack.is_empty() && asked.set_errs.is_empty());
         let asked = r#"{"ack":["a"],"maxEvents":0,"returnImmediately":true,"new":[],
             "setErrs":{"b":{"err":"invalid_key","description":"a\u001bb"},"c":{"err":"x"}}}"#;
-        let mut asked = parse(asked.as_bytes()).unwrap();
+        let mut asked = read(asked).unwrap();
         assert_eq!((asked.max_events, asked.ack.len()), (Some(0), 1));
         let why = asked.set_errs.remove("b").unwrap().into_refusal();
         assert_eq!(
@@ -434,7 +434,8 @@ mod tests {
             r#"{"setErrs":{"a":"b"}}"#,
             r#"{"setErrs":{"a":{"description":"no code"}}}"#,
         ] {
-            assert!(refused(body).contains("RFC 8936"), "{body}");
+            let refused = read(body).unwrap_err();
+            assert!(refused.contains("RFC 8936"), "{body}: {refused}");
         }
     }
 }

@@ -36,7 +36,7 @@ fn what_is_set_is_what_is_in_force_and_what_is_shown() {
 #[test]
 fn mistakes_are_found_at_their_places() {
     for (text, said) in [
-        (entry(""), "`token_file` is missing"),
+        (entry(""), "[listener.poll] has no `token_file`"),
         (entry("token_fiel = \"t\""), "did you mean `token_file`?"),
         (entry("token_file = 7"), "`token_file` must be a string"),
         (entry("token_file = \"t\"\nwait = 3601"), "from 0 to 3600"),
