@@ -11,7 +11,7 @@ use super::error::Problem;
 use super::keys::POLL;
 use super::read::count;
 use super::show::path;
-use super::walk::{Table, Walk};
+use super::walk::{Table, Value, Walk};
 
 /// Who may fetch from a listener's queues, and how (RFC 8936).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub(super) fn check_served(walk: &Walk<'_>, top: &Table<'_>) {
             .iter()
             .any(|key| intake.get(*key).is_some())
     });
-    let Some(DeValue::Array(entries)) = top.get("listener").map(|it| it.get_ref()) else {
+    let Some(DeValue::Array(entries)) = top.get("listener").map(Value::get_ref) else {
         return;
     };
     let polls = entries

@@ -337,9 +337,7 @@ impl Live {
             delivered: self.delivered.load(Relaxed),
             retried: self.retried.load(Relaxed),
             died: self.died.load(Relaxed),
-            polled,
-            polls: self.polls.polls.load(Relaxed),
-            handed_out: self.polls.handed_out.load(Relaxed),
+            polls: polled.then(|| self.polls.snapshot()),
         }
     }
 }

@@ -54,7 +54,9 @@ pub(crate) use message::Refusal;
 pub(crate) use options::{Options, Requested};
 #[cfg(feature = "server")]
 pub(crate) use poll::{Stream, Taken};
-pub use stats::{COMMIT_BOUNDS, CommitsSnapshot, DeliverySnapshot, GROUP_BOUNDS, QueueSnapshot};
+pub use stats::{
+    COMMIT_BOUNDS, CommitsSnapshot, DeliverySnapshot, GROUP_BOUNDS, PollsSnapshot, QueueSnapshot,
+};
 use store::Store;
 
 use crate::config::{Config, DeliveryConfig};

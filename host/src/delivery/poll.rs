@@ -19,6 +19,7 @@ use super::error::StoreError;
 use super::live::Live;
 use super::message::{Content, Outcome, Refusal, Stored, in_ms, now_ms};
 use super::rows::{self, Done, Settled};
+use super::stats::PollsSnapshot;
 use super::store::Store;
 use super::writer::Work;
 use super::{Courier, connect};
@@ -71,10 +72,19 @@ pub(super) struct Polls {
     pub(super) bell: Bell,
     /// Held by the one who looks, so that none finds what another has found.
     turn: Mutex<Option<(u64, Connection)>>,
-    pub(super) polls: AtomicU64,
-    pub(super) handed_out: AtomicU64,
+    requests: AtomicU64,
+    handed_out: AtomicU64,
     /// When a poll was written down last, in milliseconds since the Unix epoch.
     seen_ms: AtomicI64,
+}
+
+impl Polls {
+    pub(super) fn snapshot(&self) -> PollsSnapshot {
+        PollsSnapshot {
+            requests: self.requests.load(Relaxed),
+            handed_out: self.handed_out.load(Relaxed),
+        }
+    }
 }
 
 /// What is written down of polls.
@@ -314,7 +324,7 @@ impl Stream {
     /// Counts a request of the receiver, and writes down from time to time that there was one.
     pub(crate) fn polled(&self) {
         let polls = &self.queue.polls;
-        polls.polls.fetch_add(1, Relaxed);
+        polls.requests.fetch_add(1, Relaxed);
         let long_ago = now_ms().saturating_sub(in_ms(SEEN_EVERY));
         if polls.seen_ms.load(Relaxed) <= long_ago {
             // It is for operators to look at, and nothing depends on it.

@@ -42,9 +42,9 @@ fn tell_queue(queue: &QueueSnapshot, page: &mut Page) {
     ] {
         page.count(of::QUEUE_OUTCOMES, &[&queue.name, outcome], count);
     }
-    if queue.polled {
-        page.count(of::QUEUE_POLLS, label, queue.polls);
-        page.count(of::QUEUE_HANDED_OUT, label, queue.handed_out);
+    if let Some(polls) = &queue.polls {
+        page.count(of::QUEUE_POLLS, label, polls.requests);
+        page.count(of::QUEUE_HANDED_OUT, label, polls.handed_out);
     }
 }
 

@@ -275,7 +275,8 @@ impl Guest<'_> {
                     break;
                 }
                 let sleeps = taken.next.map_or(left, |next| next.min(left));
-                if self.wait(&stream, &mut changes, sleeps).await && self.goes_on(&stream) {
+                self.wait(&stream, &mut changes, sleeps).await;
+                if self.goes_on(&stream) {
                     taken = self.take(&stream, most).await?;
                 }
             }
@@ -332,29 +333,23 @@ impl Guest<'_> {
             && now.is_some_and(|now| now.token == self.receiver.token)
     }
 
-    /// Waits for something to come, to change, or for the time. Says whether it is worth looking.
-    async fn wait(
-        &self,
-        stream: &Stream,
-        changes: &mut watch::Receiver<()>,
-        time: Duration,
-    ) -> bool {
+    /// Waits for something to come, to change, or for the time.
+    async fn wait(&self, stream: &Stream, changes: &mut watch::Receiver<()>, time: Duration) {
         let mut rung = pin!(stream.bell().listen());
-        let mut changed = pin!(changes.changed());
-        let mut over = pin!(sleep(time));
+        let mut news = pin!(changes.changed());
+        let mut asleep = pin!(sleep(time));
         poll_fn(|context| {
-            if self.visit.pace.is_stirred() || changed.as_mut().poll(context).is_ready() {
-                return Poll::Ready(false);
-            }
-            let ready =
-                rung.as_mut().poll(context).is_ready() || over.as_mut().poll(context).is_ready();
+            let ready = self.visit.pace.is_stirred()
+                || news.as_mut().poll(context).is_ready()
+                || rung.as_mut().poll(context).is_ready()
+                || asleep.as_mut().poll(context).is_ready();
             if ready {
-                Poll::Ready(true)
+                Poll::Ready(())
             } else {
                 Poll::Pending
             }
         })
-        .await
+        .await;
     }
 }
 

@@ -61,12 +61,13 @@ pub(crate) fn push_once(
     let signer = context.jwt_signer(verify.issuer.as_str());
     let set = signer.sign_with_type("secevent+jwt", &claims)?;
     queue.push(&Message::new(set.as_bytes()).id(&jti).content_type(SET_TYPE))?;
-    match &settings.delivery {
-        Some(delivery) => tracing::info!(
+    if let Some(delivery) = &settings.delivery {
+        tracing::info!(
             "a verification event is on its way to {}",
             delivery.endpoint
-        ),
-        None => tracing::info!("a verification event is there to be fetched"),
+        );
+    } else {
+        tracing::info!("a verification event is there to be fetched");
     }
     // After the push: a crash in between sends a second one, and none is forgotten.
     fs::write(&file, this.to_string()).map_err(|error| Error::from(error).context(file.display()))

@@ -94,7 +94,7 @@ fn what_a_receiver_refuses_is_a_dead_letter_with_its_words() {
         assert!(shown.contains(said), "{said}: {shown}");
     }
     // An operator can have it fetched once more.
-    host.say(&["retry", "push", "--dead"]);
+    host.say(&["retry", "push"]);
     let mut again = HashSet::new();
     eventually(
         || {
@@ -163,7 +163,7 @@ fn a_paused_queue_hands_out_nothing_and_takes_acknowledgements() {
     eventually(
         || {
             let page = String::from_utf8(host.inside().get("/metrics").body).unwrap();
-            let paused = "op_listener_queue_paused{queue=\"push\"} 1\n";
+            let paused = "op_listener_queue_paused{queue=\"push\"} 1";
             page.contains(paused).then_some(())
         },
         || host.say(&["list"]),
