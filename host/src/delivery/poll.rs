@@ -456,3 +456,6 @@ impl Found {
         Ok(found)
     }
 }
+
+#[cfg(all(test, feature = "server"))]
+mod tests;
