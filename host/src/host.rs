@@ -317,6 +317,12 @@ impl Host {
         self.delivery.snapshot()
     }
 
+    /// The queue of that name, if it is one to fetch from. May wait for the disk.
+    #[cfg(all(feature = "delivery", feature = "server"))]
+    pub(crate) fn stream(&self, name: &str) -> Option<crate::delivery::Stream> {
+        self.delivery.stream(name)
+    }
+
     /// Reads the plugin directory and the signing keys anew, and puts into service what another
     /// configuration makes of them. Listeners of which nothing has changed, neither a byte of their
     /// library nor their own settings, stay as they are, with their state; others are made first,

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::message::Content;
 use super::options::Options;
+use super::poll::Polls;
 use super::rows::{Counts, Done};
 use super::stats::QueueSnapshot;
-use super::{Courier, Full};
+use super::{Courier, Full, NotTaken};
 use crate::config::WhenFull;
 use crate::log::{Seldom, say};
 
@@ -31,6 +32,7 @@ pub(crate) struct Live {
     pub(super) deaths: Seldom,
     drops: Seldom,
     pub(super) trouble: Seldom,
+    pub(super) polls: Polls,
     plan: Mutex<Plan>,
     /// Something of the plan has changed, or of what is in the store.
     pub(super) changed: Condvar,
@@ -87,6 +89,8 @@ pub(crate) struct Opening {
     pub(super) queue: Arc<Live>,
     pub(super) options: Options,
     pub(super) courier: Box<dyn Courier>,
+    /// Its messages are fetched, and the courier is not called.
+    pub(super) polled: bool,
     /// No call of the sink is to begin.
     pub(super) stopped: AtomicBool,
     /// Which workers are at work: those who came with that shift. Counted up when work begins anew, so
@@ -144,7 +148,12 @@ impl Push {
 
 impl Opening {
     /// Makes a message ready to be committed: it counts against the bound from now on.
-    pub(crate) fn push(&self, content: Content) -> Result<Push, Full> {
+    pub(crate) fn push(&self, content: Content) -> Result<Push, NotTaken> {
+        if self.polled
+            && let Some(why) = content.no_set()
+        {
+            return Err(NotTaken::NoSet(self.queue.name.clone(), why));
+        }
         let Options {
             max_messages,
             max_bytes,
@@ -167,7 +176,7 @@ impl Opening {
         let full = messages > max_messages || bytes > max_bytes;
         if full && when_full == WhenFull::Reject {
             queue.rejected.fetch_add(1, Relaxed);
-            return Err(Full {
+            return Err(NotTaken::Full(Full {
                 queue: queue.name.clone(),
                 messages: messages > max_messages,
                 bound: if messages > max_messages {
@@ -175,7 +184,7 @@ impl Opening {
                 } else {
                     max_bytes
                 },
-            });
+            }));
         }
         Ok(Push {
             reserved,
@@ -196,9 +205,13 @@ impl Opening {
         &self.options
     }
 
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Relaxed)
+    }
+
     /// Whether workers of that shift are to end.
     pub(super) fn is_over(&self, shift: u64) -> bool {
-        self.stopped.load(Relaxed) || self.shift.load(Relaxed) != shift
+        self.is_stopped() || self.shift.load(Relaxed) != shift
     }
 
     /// Begins a shift.
@@ -225,6 +238,7 @@ impl Opening {
         // With the plan locked, so that no worker is between looking and waiting.
         drop(self.queue.plan());
         self.queue.changed.notify_all();
+        self.queue.polls.bell.ring_for_all();
     }
 
     /// Waits until no call of the sink is under way, for so long at the most. Says whether that came
@@ -262,6 +276,7 @@ impl Live {
             deaths: Seldom::default(),
             drops: Seldom::default(),
             trouble: Seldom::default(),
+            polls: Polls::default(),
             plan: Mutex::default(),
             changed: Condvar::new(),
         }
@@ -308,9 +323,14 @@ impl Live {
         let calm = plan.calm_until.is_some_and(|until| until > Instant::now());
         // Whoever waits for a time, or for an operator, is not to be woken by what is pushed.
         let wake = resumed || halts || !(plan.paused || calm);
+        let polled = plan.openings.last().is_some_and(|last| last.polled);
+        let rings = polled && !plan.paused;
         drop(plan);
         if wake {
             self.changed.notify_all();
+        }
+        if rings {
+            self.polls.bell.ring();
         }
         if done.dropped > 0
             && let Some(count) = self.drops.happened_often(done.dropped, Instant::now())
@@ -328,6 +348,7 @@ impl Live {
         let plan = self.plan();
         let (paused, halted) = (plan.paused, plan.halted.is_some());
         let open = !plan.openings.is_empty();
+        let polled = plan.openings.last().is_some_and(|last| last.polled);
         drop(plan);
         QueueSnapshot {
             name: self.name.clone(),
@@ -345,6 +366,7 @@ impl Live {
             delivered: self.delivered.load(Relaxed),
             retried: self.retried.load(Relaxed),
             died: self.died.load(Relaxed),
+            polls: polled.then(|| self.polls.snapshot()),
         }
     }
 }

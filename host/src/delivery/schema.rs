@@ -75,6 +75,10 @@ const STEPS: &[&str] = &["
             dead_bytes    = dead_bytes    + ((new.state = 2) - (old.state = 2)) * new.size
         WHERE id = new.queue;
     END;
+", "
+    ALTER TABLE queue ADD COLUMN polled INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE queue ADD COLUMN polled_ms INTEGER;
+    CREATE INDEX message_tried ON message (queue, dedup_id) WHERE state < 2 AND attempts > 0;
 "];
 
 /// The version that this host makes and knows.
@@ -145,4 +149,35 @@ pub(super) fn migrate(
     );
     transaction.execute_batch(&marks).map_err(failed)?;
     transaction.commit().map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Durability;
+    use crate::delivery::admin::Admin;
+    use crate::delivery::connect;
+
+    #[test]
+    fn a_store_of_before_is_shown_as_it_is_and_brought_up_when_a_host_opens_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("queue.db");
+        let store = Connection::open(&path).unwrap();
+        store.execute_batch(STEPS[0]).unwrap();
+        let marks = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;");
+        store.execute_batch(&marks).unwrap();
+        let queue = "INSERT INTO queue (name, paused, pushed) VALUES ('q', 1, 7)";
+        store.execute(queue, []).unwrap();
+        drop(store);
+        let shown = || Admin::open(&path).unwrap().queue("q").unwrap().unwrap();
+        let before = shown();
+        assert_eq!((before.pushed, before.polled), (7, false));
+
+        let store = connect::writer(&path, Durability::Process).unwrap();
+        assert_eq!(look(&store, &path).unwrap(), Found::Store(version()));
+        store.execute("UPDATE queue SET polled = 1", []).unwrap();
+        let after = shown();
+        assert_eq!((after.pushed, after.polled), (7, true));
+        assert_eq!(after.state, before.state);
+    }
 }

@@ -14,6 +14,7 @@ use super::error::{StoreError, StoreErrorKind};
 use super::live::{Live, Opening, Push};
 use super::message::now_ms;
 use super::options::Options;
+use super::poll::Step;
 use super::stats::DeliverySnapshot;
 use super::writer::{Work, Writer};
 use super::{Courier, connect, watch, worker};
@@ -63,6 +64,7 @@ impl Store {
         name: &str,
         options: Options,
         courier: Box<dyn Courier>,
+        polled: bool,
     ) -> Result<Arc<Opening>, StoreError> {
         let mut queues = lock(&self.queues);
         let queue = if let Some(queue) = queues.get(name) {
@@ -78,12 +80,14 @@ impl Store {
             queue: Arc::clone(&queue),
             options,
             courier,
+            polled,
             stopped: AtomicBool::new(false),
             shift: AtomicU64::new(0),
             workers: AtomicU64::new(0),
             leaves: OnceLock::new(),
         });
         self.put_in_order(&opening)?;
+        self.set_mode(&opening)?;
         let mut plan = queue.plan();
         let before = plan.openings.last().cloned();
         plan.openings.push(Arc::clone(&opening));
@@ -117,8 +121,29 @@ impl Store {
         }
     }
 
+    /// Notes that the queue's messages are fetched, or handed to a sink, where it was otherwise before.
+    fn set_mode(&self, opening: &Opening) -> Result<(), StoreError> {
+        let path = self.writer.path();
+        let queue = &opening.queue;
+        let polled: bool = connect::reader(path)?
+            .query_row(
+                "SELECT polled FROM queue WHERE id = ?1",
+                [queue.number],
+                |row| row.get(0),
+            )
+            .map_err(|error| StoreError::sqlite(path, error))?;
+        if polled != opening.polled {
+            let step = Step::Mode(opening.polled);
+            self.writer.write(Work::Poll(Arc::clone(queue), step))?;
+        }
+        Ok(())
+    }
+
     fn start(self: &Arc<Self>, opening: &Arc<Opening>) -> Result<(), StoreError> {
         let shift = opening.begin();
+        if opening.polled {
+            return Ok(());
+        }
         for _ in 0..opening.options.concurrency {
             let (store, opening) = (Arc::clone(self), Arc::clone(opening));
             opening.workers.fetch_add(1, Relaxed);
@@ -154,6 +179,8 @@ impl Store {
         if let Some(next) = next
             && !self.closing.load(Relaxed)
         {
+            // Where that fails, nothing is lost by it but time.
+            let _ = self.set_mode(&next);
             // Where no thread can be made, what waits stays until the next opening.
             let _ = self.start(&next);
         }
@@ -171,6 +198,12 @@ impl Store {
             }
         }
         committed.map(drop)
+    }
+
+    /// The queue of that name, if it was opened.
+    #[cfg(feature = "server")]
+    pub(super) fn queue(&self, name: &str) -> Option<Arc<Live>> {
+        lock(&self.queues).get(name).cloned()
     }
 
     /// All queues that were opened.

@@ -78,6 +78,14 @@ pub fn queues_table(host: Holder, queues: &[QueueState]) -> String {
             "  so far     {} pushed, {} delivered, {} tried again, {} died, {} dropped",
             queue.pushed, queue.delivered, queue.retried, queue.died, queue.dropped,
         );
+        if queue.polled {
+            let last = queue
+                .polled_ms
+                .map_or("nobody has yet".to_owned(), |polled| {
+                    format!("last {} ago", span(now_ms().saturating_sub(polled)))
+                });
+            let _ = writeln!(text, "  fetched    by its receiver: {last}");
+        }
         if let Some(since) = queue.halted_since_ms {
             let reason = queue.halted_reason.as_deref().unwrap_or_default();
             let _ = writeln!(

@@ -17,6 +17,7 @@ use super::connect;
 use super::damage;
 use super::error::{StoreError, StoreErrorKind};
 use super::live::{Live, Push};
+use super::poll;
 use super::rows::{self, Counts, Done, Settled};
 use super::stats::Commits;
 use crate::config::Durability;
@@ -35,6 +36,8 @@ pub(super) enum Work {
     Reorder(i64, bool, i64),
     /// A queue has paused itself, or goes on.
     Halt(Arc<Live>, Option<(i64, String)>),
+    /// What polls do with a queue. Comes back with the last message that died of it, or with 0.
+    Poll(Arc<Live>, poll::Step),
     /// Somebody else has written: the counts are to be read again.
     Look(Vec<Arc<Live>>),
     /// Damage was found by a reader of the store of that generation.
@@ -471,6 +474,15 @@ impl Applied<'_> {
                     )?
                     .execute(params![queue.number, since, reason])?;
                 touch(&mut self.touched, queue);
+            }
+            Work::Poll(queue, step) => {
+                let (done, last_dead) = poll::apply(connection, queue.number, step)?;
+                let sum = touch(&mut self.touched, queue);
+                sum.delivered += done.delivered;
+                sum.retried += done.retried;
+                sum.died += done.died;
+                sum.dropped += done.dropped;
+                return Ok(last_dead);
             }
             Work::Look(queues) => {
                 for queue in queues {

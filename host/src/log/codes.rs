@@ -225,6 +225,9 @@ codes! {
     DELIVERY_GIVEN_UP = "OPL0808" Warn
         "Calls of sinks did not come back within `stop_timeout` when they were to end. They are left alone, and what they had in hand is delivered again."
         "Raise `stop_timeout` under `[delivery]`, or tell the listener's author.";
+    NOT_POLLED = "OPL0809" Warn
+        "The entry of a listener says who may fetch what it has to deliver, and the listener has opened no queue to be fetched from: it hands its messages to a sink of its own, or to nobody. `[listener.poll]` has no effect."
+        "Have the listener's messages fetched by its own settings (`method = \"poll\"` of `set-push`), or remove `[listener.poll]`.";
     REDIS_CONNECTED = "OPL0701" Info
         "Redis does what it is asked: pending authorisations are there."
         "Nothing.";

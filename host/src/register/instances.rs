@@ -52,6 +52,8 @@ pub(crate) struct Registrar<'a> {
     refused: usize,
     /// The first required entry that is missing.
     required: Option<String>,
+    /// The entry of which it was said last that nobody fetches.
+    not_polled: Option<String>,
 }
 
 /// A refusal that was logged.
@@ -106,6 +108,7 @@ impl<'a> Registrar<'a> {
             numbers: [0; Spi::ALL.len()],
             refused: 0,
             required: None,
+            not_polled: None,
         };
         registrar.make_all();
         Ok(Roster {
@@ -265,7 +268,7 @@ impl<'a> Registrar<'a> {
         let wanted = |spi: &Spi| entry.spi.as_ref().is_none_or(|all| all.contains(spi));
         let stays = |made: &Made| {
             wanted(&made.placed.listener.spi())
-                && made.is_made_of(ready.sha256, made.origin.index, &text, &entry.queue)
+                && made.is_made_of(ready.sha256, made.origin.index, &text, entry)
         };
         let told = if before.iter().all(stays) {
             text.clone()
@@ -301,8 +304,7 @@ impl<'a> Registrar<'a> {
             };
             if wanted(&spi) {
                 let mut old = before.iter();
-                let old =
-                    old.find(|made| made.is_made_of(ready.sha256, index, &text, &entry.queue));
+                let old = old.find(|made| made.is_made_of(ready.sha256, index, &text, entry));
                 let listener = match old {
                     Some(old) => Ok(Arc::clone(&old.placed.listener)),
                     None => self.make_instance(entry, plugin.plugin(), *table, spi, &told),
@@ -319,6 +321,7 @@ impl<'a> Registrar<'a> {
                         index,
                         request: text.clone(),
                         queue: entry.queue.clone(),
+                        may_poll: entry.poll.is_some(),
                     };
                     self.made.push(Made {
                         placed: Placed {
@@ -346,7 +349,9 @@ impl<'a> Registrar<'a> {
         spi: Spi,
         request: &str,
     ) -> Result<Arc<Registered>, Refused> {
-        let side = HostSide::of_instance(&entry.name, self.services, plugin, &entry.queue);
+        let may_poll = entry.poll.is_some();
+        let side =
+            HostSide::of_instance(&entry.name, self.services, plugin, &entry.queue, may_poll);
         let instance = match Instance::init(table, side, request) {
             Ok(instance) => instance,
             Err(failure) => {
@@ -371,6 +376,17 @@ impl<'a> Registrar<'a> {
                 return Err(self.refuse(codes::IS_ENABLED_FAILED, entry, &what));
             }
         };
+        if enabled && may_poll && !side.is_polled() && self.not_polled.as_ref() != Some(&entry.name)
+        {
+            self.not_polled = Some(entry.name.clone());
+            say!(
+                NOT_POLLED,
+                listener = entry.name.as_str(),
+                "Listener '{}'{} has `[listener.poll]`, and no queue that could be fetched from",
+                entry.name,
+                at(entry),
+            );
+        }
         let listener = Registered::new(instance, &entry.name, spi, enabled);
         Ok(Arc::new(listener))
     }

@@ -15,12 +15,18 @@ impl Admin {
     /// The store cannot be read.
     pub fn queues(&self) -> Result<Vec<QueueState>, StoreError> {
         let all = || -> rusqlite::Result<Vec<QueueState>> {
-            let mut queues = self.connection.prepare_cached(
+            // A store of before that no host has opened since.
+            let polls = if self.version < 2 {
+                "0, NULL"
+            } else {
+                "polled, polled_ms"
+            };
+            let mut queues = self.connection.prepare_cached(&format!(
                 "SELECT id, name, ordered, paused, halted_ms, halted_reason, waiting, waiting_bytes,
                     (SELECT pushed_ms FROM message WHERE queue = queue.id AND state < 2 ORDER BY id LIMIT 1),
-                    dead, dead_bytes, pushed, delivered, retried, died, dropped
+                    dead, dead_bytes, pushed, delivered, retried, died, dropped, {polls}
                  FROM queue ORDER BY name",
-            )?;
+            ))?;
             let queues = queues.query_map([], queue)?;
             queues.collect()
         };
@@ -124,6 +130,8 @@ fn queue(row: &Row<'_>) -> rusqlite::Result<QueueState> {
         retried: unsigned(row, 13)?,
         died: unsigned(row, 14)?,
         dropped: unsigned(row, 15)?,
+        polled: row.get(16)?,
+        polled_ms: row.get(17)?,
     })
 }
 

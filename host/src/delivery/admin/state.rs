@@ -36,6 +36,10 @@ pub struct QueueState {
     pub died: u64,
     /// … and messages dropped at a bound.
     pub dropped: u64,
+    /// Whether its messages are fetched, in place of being handed to a sink.
+    pub polled: bool,
+    /// When somebody fetched last, in milliseconds since the Unix epoch: as of the last minute.
+    pub polled_ms: Option<i64>,
     #[serde(skip)]
     pub(super) number: i64,
 }
