@@ -8,4 +8,7 @@ mod crashes;
 mod damage;
 mod delivering;
 mod driver;
+mod killed;
+mod senders;
+mod served;
 mod yard;

@@ -64,10 +64,28 @@ impl Yard {
 
     /// What was delivered, in order.
     pub(crate) fn delivered(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.path().join("delivered.ndjson")).unwrap_or_default();
-        text.lines()
-            .map(|line| serde_json::from_str(line).unwrap())
+        self.delivered_to("delivered.ndjson")
+    }
+
+    /// What the courier with this file has delivered, in order. A line in which it was killed is none:
+    /// the host was not told that it is delivered.
+    pub(crate) fn delivered_to(&self, out: &str) -> Vec<Value> {
+        let text = fs::read_to_string(self.path().join(out)).unwrap_or_default();
+        let whole = text.lines().filter(|line| line.ends_with('}'));
+        whole
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}")))
             .collect()
+    }
+
+    /// Files that were set aside because they were damaged.
+    pub(crate) fn set_aside(&self) -> Vec<PathBuf> {
+        let dir = fs::read_dir(self.store().parent().unwrap()).unwrap();
+        let files = dir.map(|entry| entry.unwrap().path());
+        let mut aside: Vec<_> = files
+            .filter(|file| file.to_string_lossy().contains(".damaged-"))
+            .collect();
+        aside.sort();
+        aside
     }
 
     /// The payloads of what was delivered, in order.
