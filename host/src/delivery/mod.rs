@@ -41,6 +41,7 @@ pub(crate) use message::Content;
 pub(crate) use options::{Options, Requested};
 pub use stats::{COMMIT_BOUNDS, CommitsSnapshot, DeliverySnapshot, GROUP_BOUNDS, QueueSnapshot};
 use store::Store;
+pub use store::open_queues;
 
 use crate::config::{Config, DeliveryConfig};
 use crate::log::say;
