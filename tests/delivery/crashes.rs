@@ -6,9 +6,9 @@ use std::time::Duration;
 use crate::driver::Drive;
 use crate::yard::{Yard, courier, eventually, queue};
 
-/// How often it is killed, …
-const KILLS: usize = 75;
-/// … in each of so many directories at a time: 300 times in all.
+/// How often it is killed (the program that is served, [`crate::killed`], is more often), …
+const KILLS: usize = 20;
+/// … in each of so many directories at a time.
 const YARDS: u64 = 4;
 const THREADS: usize = 8;
 /// The most messages in a batch of each courier.

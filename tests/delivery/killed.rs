@@ -101,6 +101,15 @@ fn run_and_kill(yard: &Yard, durability: &str, numbers: &mut Numbers, run: usize
     kill(running)
 }
 
+/// What all that is random follows from. It is another one each time, and a test that fails says which.
+pub(crate) fn seed() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let seed = env::var("OP_LISTENER_KILL_SEED");
+    let seed = seed.map_or(now.as_secs(), |seed| seed.parse().unwrap());
+    println!("again with OP_LISTENER_KILL_SEED={seed}");
+    seed
+}
+
 #[test]
 fn what_was_answered_is_delivered_however_often_the_host_is_killed_and_reloaded() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();

@@ -3,11 +3,13 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
+mod changed;
 mod commands;
 mod crashes;
 mod damage;
 mod delivering;
 mod driver;
+mod full_disk;
 mod killed;
 mod senders;
 mod served;

@@ -2,12 +2,12 @@
 //! connection ends connects again, and goes on with its next event: what was not answered is not sent
 //! again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use op_listener_tests::{Client, Door};
+use op_listener_tests::{Answer, Client, Door};
 
 /// How many clients there are.
 pub(crate) const SENDERS: usize = 8;
@@ -19,12 +19,12 @@ const LINES: usize = 4;
 pub(crate) struct Account {
     /// All of it.
     pub(crate) sent: HashSet<String>,
-    /// Those whose request was answered with 204.
+    /// Those that were taken, as the answer says.
     pub(crate) answered: HashSet<String>,
     /// Those whose request nobody answered.
     pub(crate) unanswered: HashSet<String>,
-    /// Those whose request was answered in another way, with the answer.
-    pub(crate) refused: Vec<(String, String)>,
+    /// Those that were not, with the answer.
+    pub(crate) refused: HashMap<String, String>,
 }
 
 impl Account {
@@ -40,9 +40,9 @@ impl Account {
 #[derive(Default)]
 pub(crate) struct Progress {
     stop: AtomicBool,
-    /// How many events were answered with 204, …
+    /// How many events were taken, …
     pub(crate) answered: AtomicUsize,
-    /// … and with anything else.
+    /// … and how many were answered, and not taken.
     pub(crate) refused: AtomicUsize,
 }
 
@@ -96,16 +96,17 @@ fn post_until(progress: &Progress, door: &Door, name: &str, sender: usize) -> Ac
         let media = if events == 1 { "json" } else { "x-ndjson" };
         let fields = format!("Content-Type: application/{media}\r\n");
         match client.try_request("POST", "/events", &fields, &lines.join("\n")) {
-            Ok(Some(answer)) if answer.status == 204 => {
-                progress.answered.fetch_add(events, Relaxed);
-                account.answered.extend(ids);
-            }
             Ok(Some(answer)) => {
-                progress.refused.fetch_add(events, Relaxed);
-                let answer = format!("{answer:?}");
-                account
-                    .refused
-                    .extend(ids.into_iter().map(|id| (id, answer.clone())));
+                let refused = refused(&answer);
+                for (index, id) in ids.into_iter().enumerate() {
+                    if refused(index + 1) {
+                        progress.refused.fetch_add(1, Relaxed);
+                        account.refused.insert(id, format!("{answer:?}"));
+                    } else {
+                        progress.answered.fetch_add(1, Relaxed);
+                        account.answered.insert(id);
+                    }
+                }
             }
             Ok(None) | Err(_) => {
                 account.unanswered.extend(ids);
@@ -117,7 +118,22 @@ fn post_until(progress: &Progress, door: &Door, name: &str, sender: usize) -> Ac
     account
 }
 
-fn event(id: &str, sender: usize) -> String {
+/// Which lines of a request were not taken.
+fn refused(answer: &Answer) -> impl Fn(usize) -> bool + use<> {
+    let lines: Vec<_> = match answer.status {
+        207 => {
+            let told = answer.json();
+            let refusals = told["refusals"].as_array().unwrap().iter();
+            refusals.map(|refusal| refusal["line"].clone()).collect()
+        }
+        _ => Vec::new(),
+    };
+    let all = !matches!(answer.status, 204 | 207);
+    move |line| all || lines.contains(&line.into())
+}
+
+/// An event of the client of a sender.
+pub(crate) fn event(id: &str, sender: usize) -> String {
     format!(
         r#"{{"type":"id_token_issue","id":"{id}","issuer":"https://op.example.com","client_id":"client-{sender}","subject":"alice","claims":{{"sub":"alice"}}}}"#
     )

@@ -42,13 +42,10 @@ impl Yard {
 
     /// The command that runs the host.
     pub(crate) fn command(&self, run: &str) -> Command {
-        let mut command = Command::new(host_binary());
+        let mut command = self.program(host_binary());
         command
             .args(["run", "--config", "op-listener.toml"])
-            .current_dir(self.path())
-            .env("COURIER_RUN", run)
-            .env_remove("RUST_LOG")
-            .env_remove("RUST_BACKTRACE");
+            .env("COURIER_RUN", run);
         command
     }
 
@@ -66,12 +63,11 @@ impl Yard {
 
     /// What `op-listener queue` says to these arguments.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Value {
-        let mut command = Command::new(host_binary());
+        let mut command = self.program(host_binary());
         command
             .arg("queue")
             .args(arguments)
-            .args(["--json", "--config", "op-listener.toml"])
-            .current_dir(self.path());
+            .args(["--json", "--config", "op-listener.toml"]);
         let done = start(&mut command).finish();
         assert_eq!(done.code(), Some(0), "{}", done.stderr);
         serde_json::from_str(&done.stdout).unwrap()
