@@ -2,10 +2,10 @@
 //! settings.
 
 use op_listener_tests::Client;
+use op_listener_tests::senders::event;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::senders::event;
 use crate::served::{build_name, ids, send, stop};
 use crate::yard::{Yard, courier, eventually};
 

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
+use op_listener_tests::Numbers;
+
 use crate::driver::Drive;
 use crate::yard::{Yard, courier, eventually, queue};
 
@@ -13,19 +15,6 @@ const YARDS: u64 = 4;
 const THREADS: usize = 8;
 /// The most messages in a batch of each courier.
 const BATCH: usize = 16;
-
-/// Numbers that look random and are the same each time.
-pub(crate) struct Numbers(pub(crate) u64);
-
-impl Numbers {
-    pub(crate) fn next(&mut self, below: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (self.0 >> 33) % below
-    }
-}
 
 fn sinks(order: &str, out: &str) -> String {
     format!(

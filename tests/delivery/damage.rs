@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use op_listener_host::delivery::admin::{Admin, Selection};
-use op_listener_tests::work_dir;
+use op_listener_tests::{Numbers, work_dir};
 
-use crate::crashes::Numbers;
 use crate::driver::Drive;
 use crate::yard::{Yard, courier, dispatch, event_of, eventually, queue};
 

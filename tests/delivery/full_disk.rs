@@ -8,14 +8,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use op_listener_tests::senders::{event, under_load};
 use op_listener_tests::{
-    Client, Running, copy_into, output_of, say_not_run, set_push, start, subject as subject_event,
+    Client, Numbers, Running, copy_into, output_of, say_not_run, seed, set_push, start,
+    subject as subject_event,
 };
 use serde_json::Value;
 
-use crate::crashes::Numbers;
-use crate::killed::seed;
-use crate::senders::{event, under_load};
 use crate::served::{assert_whole, ids, kill, stop};
 use crate::yard::{Yard, courier, eventually};
 
@@ -128,7 +127,7 @@ fn what_cannot_be_stored_is_answered_503_and_all_goes_on_when_there_is_room() {
     yard.configure(&quick(3000));
     let mut running = yard.serve("1");
     fs::write(disk.filler(), vec![0; 2 << 20]).unwrap();
-    let account = under_load(&yard.door(), "a", |progress| {
+    let account = under_load(&yard.door(), "a", Duration::ZERO, |progress| {
         eventually(|| progress.refused.load(Relaxed) > 50);
     });
     let said = running.wait_for("[OPL0801]");
@@ -256,7 +255,7 @@ fn killed_again_and_again_on_a_disk_that_fills_a_host_loses_nothing_that_was_ans
     let seed = seed();
     let mut numbers = Numbers(seed);
     yard.configure(&quick(3000));
-    let account = under_load(&yard.door(), "a", |progress| {
+    let account = under_load(&yard.door(), "a", Duration::ZERO, |progress| {
         for run in 0..KILLS {
             yard.script(["", "half", "fail"][run % 3]);
             let running = yard.serve(&run.to_string());

@@ -1,19 +1,17 @@
 //! The program is killed at random moments while clients post events, its listeners are replaced and
 //! reconfigured, and its sinks fail half the time.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::env;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use op_listener_tests::{Finished, Running, parse_lines};
+use op_listener_tests::senders::{Account, Progress, assert_arrived, assert_in_order, under_load};
+use op_listener_tests::{Finished, Numbers, Running, parse_lines, seed};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::crashes::Numbers;
-use crate::senders::{Account, Progress, under_load};
-use crate::served::{LISTENING, assert_whole, ids, kill, send, stop};
+use crate::served::{LISTENING, assert_whole, kill, send, stop};
 use crate::yard::{Yard, courier, eventually};
 
 /// So many yards at a time, …
@@ -101,15 +99,6 @@ fn run_and_kill(yard: &Yard, durability: &str, numbers: &mut Numbers, run: usize
     kill(running)
 }
 
-/// What all that is random follows from. It is another one each time, and a test that fails says which.
-pub(crate) fn seed() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = env::var("OP_LISTENER_KILL_SEED");
-    let seed = seed.map_or(now.as_secs(), |seed| seed.parse().unwrap());
-    println!("again with OP_LISTENER_KILL_SEED={seed}");
-    seed
-}
-
 #[test]
 fn what_was_answered_is_delivered_however_often_the_host_is_killed_and_reloaded() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -130,7 +119,7 @@ fn kill_again_and_again(seed: u64, durability: &str) {
     let mut numbers = Numbers(seed);
     yard.configure(&config(durability, &mut numbers));
     let mut reloads = 0;
-    let account = under_load(&yard.door(), "e", |progress: &Progress| {
+    let account = under_load(&yard.door(), "e", Duration::ZERO, |progress: &Progress| {
         for run in 0..KILLS {
             yard.script(["", "half", "slow 3", "half", "fail", "half"][run % 6]);
             let finished = run_and_kill(&yard, durability, &mut numbers, run);
@@ -175,16 +164,8 @@ fn well(finished: &Finished) -> usize {
 /// had in hand at a kill.
 fn assert_accounts_balance(yard: &Yard, name: &str, order: &str, account: &Account) {
     let delivered = yard.delivered_to(&format!("{name}.ndjson"));
-    let known = ids(&delivered);
-    let missing: Vec<_> = account.answered.difference(&known).collect();
-    assert!(
-        missing.is_empty(),
-        "{name}: {} are lost: {missing:?}",
-        missing.len()
-    );
-    let made_up: Vec<_> = known.difference(&account.sent).collect();
-    assert!(made_up.is_empty(), "{name}: never sent: {made_up:?}");
-    let without_answer = known.difference(&account.answered).count();
+    let came: Vec<_> = delivered.iter().map(id).collect();
+    let (without_answer, again_in_all) = assert_arrived(account, &came);
 
     // In which runs each message was delivered.
     let mut runs: HashMap<&str, Vec<&str>> = HashMap::new();
@@ -210,29 +191,15 @@ fn assert_accounts_balance(yard: &Yard, name: &str, order: &str, account: &Accou
          again, at most {} of one kill (allowed: {most})",
         account.sent.len(),
         account.answered.len(),
-        known.len(),
-        delivered.len() - known.len(),
+        came.len() - again_in_all,
+        again_in_all,
         again.values().max().unwrap_or(&0),
     );
     if !order.is_empty() {
-        assert_in_order(name, &delivered);
+        assert_in_order(came);
     }
 }
 
 fn id(line: &Value) -> &str {
     line["id"].as_str().unwrap()
-}
-
-/// Of each key, what is delivered for the first time comes after all that was.
-fn assert_in_order(name: &str, delivered: &[Value]) {
-    let mut last: HashMap<&str, u64> = HashMap::new();
-    let mut seen = HashSet::new();
-    for line in delivered {
-        let id = id(line);
-        if seen.insert(id) {
-            let number = id.rsplit('-').next().unwrap().parse().unwrap();
-            let before = last.insert(line["key"].as_str().unwrap(), number);
-            assert!(before < Some(number), "{name}: {id} came after {before:?}");
-        }
-    }
 }

@@ -11,6 +11,5 @@ mod delivering;
 mod driver;
 mod full_disk;
 mod killed;
-mod senders;
 mod served;
 mod yard;

@@ -3,6 +3,7 @@
 //! what it logs and what listeners wrote down. What is expected of them stands in the tests.
 
 mod building;
+mod chance;
 mod events;
 mod fixtures;
 mod http;
@@ -12,10 +13,12 @@ mod needed;
 pub mod peers;
 mod process;
 mod samples;
+pub mod senders;
 mod setup;
 pub mod tallied;
 
 pub use building::{cargo, repository, target_dir, work_dir};
+pub use chance::{Numbers, seed};
 pub use events::{access_token, id_token, subject};
 pub use fixtures::{Library, audit_log, host_binary, library_in_c, set_push, sqs_publisher, tally};
 pub use http::{Answer, Client, Door, Stream, tcp};

@@ -2,29 +2,34 @@
 //! connection ends connects again, and goes on with its next event: what was not answered is not sent
 //! again.
 
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "an answer that no host gives fails the test"
+)]
+
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use op_listener_tests::{Answer, Client, Door};
+use crate::http::{Answer, Client, Door};
 
 /// How many clients there are.
-pub(crate) const SENDERS: usize = 8;
+pub const SENDERS: usize = 8;
 /// Some of them send so many events in a request.
 const LINES: usize = 4;
 
 /// What was sent, by id, and what became of it.
-#[derive(Default)]
-pub(crate) struct Account {
+#[derive(Debug, Default)]
+pub struct Account {
     /// All of it.
-    pub(crate) sent: HashSet<String>,
+    pub sent: HashSet<String>,
     /// Those that were taken, as the answer says.
-    pub(crate) answered: HashSet<String>,
+    pub answered: HashSet<String>,
     /// Those whose request nobody answered.
-    pub(crate) unanswered: HashSet<String>,
+    pub unanswered: HashSet<String>,
     /// Those that were not, with the answer.
-    pub(crate) refused: HashMap<String, String>,
+    pub refused: HashMap<String, String>,
 }
 
 impl Account {
@@ -37,18 +42,23 @@ impl Account {
 }
 
 /// How far the senders are.
-#[derive(Default)]
-pub(crate) struct Progress {
+#[derive(Debug, Default)]
+pub struct Progress {
     stop: AtomicBool,
     /// How many events were taken, …
-    pub(crate) answered: AtomicUsize,
+    pub answered: AtomicUsize,
     /// … and how many were answered, and not taken.
-    pub(crate) refused: AtomicUsize,
+    pub refused: AtomicUsize,
 }
 
-/// Posts events for as long as `work` takes, which is told how far they are. The events of a sender
-/// have ids `name-sender-number`, and it is their client.
-pub(crate) fn under_load(door: &Door, name: &str, work: impl FnOnce(&Progress)) -> Account {
+/// Posts events for as long as `work` takes, which is told how far they are, with a pause after each
+/// request. The events of a sender have ids `name-sender-number`, and it is their client.
+pub fn under_load(
+    door: &Door,
+    name: &str,
+    pause: Duration,
+    work: impl FnOnce(&Progress),
+) -> Account {
     let progress = Progress::default();
     thread::scope(|scope| {
         // Whatever it comes to, the senders are to end.
@@ -56,7 +66,7 @@ pub(crate) fn under_load(door: &Door, name: &str, work: impl FnOnce(&Progress)) 
         let senders: Vec<_> = (0..SENDERS)
             .map(|sender| {
                 let progress = &progress;
-                scope.spawn(move || post_until(progress, door, name, sender))
+                scope.spawn(move || post_until(progress, door, name, pause, sender))
             })
             .collect();
         work(&progress);
@@ -77,7 +87,13 @@ impl Drop for Ending<'_> {
     }
 }
 
-fn post_until(progress: &Progress, door: &Door, name: &str, sender: usize) -> Account {
+fn post_until(
+    progress: &Progress,
+    door: &Door,
+    name: &str,
+    pause: Duration,
+    sender: usize,
+) -> Account {
     let events = if sender % 4 == 3 { LINES } else { 1 };
     let mut account = Account::default();
     let mut connection = None;
@@ -114,6 +130,7 @@ fn post_until(progress: &Progress, door: &Door, name: &str, sender: usize) -> Ac
             }
         }
         connection = Some(client);
+        thread::sleep(pause);
     }
     account
 }
@@ -132,9 +149,46 @@ fn refused(answer: &Answer) -> impl Fn(usize) -> bool + use<> {
     move |line| all || lines.contains(&line.into())
 }
 
-/// An event of the client of a sender.
-pub(crate) fn event(id: &str, sender: usize) -> String {
+/// An event of the client of a sender, and of a subject that nobody else has. Its claims have its id.
+pub fn event(id: &str, sender: usize) -> String {
     format!(
-        r#"{{"type":"id_token_issue","id":"{id}","issuer":"https://op.example.com","client_id":"client-{sender}","subject":"alice","claims":{{"sub":"alice"}}}}"#
+        r#"{{"type":"id_token_issue","id":"{id}","issuer":"https://op.example.com","client_id":"client-{sender}","subject":"subject-{sender}","claims":{{"sub":"alice","jti":"{id}"}}}}"#
+    )
+}
+
+/// Of the ids of events in the order in which they came: that those of a sender that come for the first
+/// time come in the order in which they were sent.
+#[track_caller]
+pub fn assert_in_order<'i>(ids: impl IntoIterator<Item = &'i str>) {
+    let mut last: HashMap<&str, u64> = HashMap::new();
+    let mut seen = HashSet::new();
+    for id in ids {
+        if seen.insert(id) {
+            let (sender, number) = id.rsplit_once('-').expect("an id of a sender");
+            let number = number.parse().expect("a number");
+            let before = last.insert(sender, number);
+            assert!(before < Some(number), "{id} came after {before:?}");
+        }
+    }
+}
+
+/// Checks what came against what was sent: all that was answered, and nothing that was not sent. How
+/// much of it was not answered, and how much came again.
+#[track_caller]
+pub fn assert_arrived(account: &Account, came: &[&str]) -> (usize, usize) {
+    let known: HashSet<&str> = came.iter().copied().collect();
+    let missing = account.answered.iter().filter(|id| !known.contains(&***id));
+    let missing: Vec<_> = missing.collect();
+    assert!(
+        missing.is_empty(),
+        "{} are lost: {missing:?}",
+        missing.len()
+    );
+    let made_up = known.iter().filter(|id| !account.sent.contains(**id));
+    let made_up: Vec<_> = made_up.collect();
+    assert!(made_up.is_empty(), "never sent: {made_up:?}");
+    (
+        known.len() - account.answered.len(),
+        came.len() - known.len(),
     )
 }
