@@ -195,7 +195,12 @@ impl Feed {
             let patience = Patience::until(self.patience, stop);
             match pipeline.process_line_within(line, patience) {
                 // Kept until its event was dispatched.
-                Ok(decision) => self.act(&decision, host, totals),
+                Ok(decision) => {
+                    // Nobody sends it again: what could not be stored is lost, as the log says.
+                    if let Err(NotStored(decision)) = self.act(decision, host, totals) {
+                        self.dispatched(&decision, totals);
+                    }
+                }
                 Err(refusal) => {
                     self.counts.refused(&refusal);
                     refused(&refusal, totals);
@@ -205,9 +210,19 @@ impl Feed {
         }
     }
 
-    /// Does what was decided, and counts it.
+    /// Does what was decided, and counts it. An event of which something could not be stored, what
+    /// listeners pushed for it, counts as dispatched only after [`Feed::dispatched`].
+    ///
+    /// # Errors
+    ///
+    /// It could not be stored.
     #[inline]
-    pub(crate) fn act(&self, decision: &Decision<'_>, host: &Host, totals: &mut Totals) {
+    pub(crate) fn act<'d>(
+        &self,
+        decision: Decision<'d>,
+        host: &Host,
+        totals: &mut Totals,
+    ) -> Result<(), NotStored<'d>> {
         if let Some(evicted) = &decision.evicted {
             self.counts.dropped();
             dropped(evicted, totals);
@@ -215,16 +230,34 @@ impl Feed {
         match &decision.outcome {
             Outcome::Dispatch(event) => {
                 let dispatched = host.dispatch(event);
-                totals.dispatched += 1;
                 totals.calls += u64::from(dispatched.calls);
                 totals.failures += u64::from(dispatched.failures);
+                if dispatched.not_stored > 0 {
+                    return Err(NotStored(Box::new(decision)));
+                }
+                totals.dispatched += 1;
             }
             Outcome::Held | Outcome::NothingDue => totals.held += 1,
             Outcome::Ignored(why) => ignored(why, totals),
         }
         self.counts.outcome(&decision.outcome);
+        Ok(())
+    }
+
+    /// Counts an event as dispatched of which something could not be stored.
+    fn dispatched(&self, decision: &Decision<'_>, totals: &mut Totals) {
+        totals.dispatched += 1;
+        self.counts.outcome(&decision.outcome);
+    }
+
+    /// Takes a decision back whose event is to be sent again, since something could not be stored.
+    pub(crate) fn take_back(&self, not_stored: NotStored<'_>) {
+        self.flow.take_back(*not_stored.0);
     }
 }
+
+/// An event whose listeners were called, and of which what they pushed could not be stored.
+pub(crate) struct NotStored<'d>(Box<Decision<'d>>);
 
 fn flow_rule(config: &Config) -> Result<FlowRule, FeedError> {
     if let Some(redis) = &config.flow.redis {

@@ -3,10 +3,14 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
+mod changed;
 mod commands;
 mod crashes;
 mod damage;
 mod delivering;
 mod driver;
+mod full_disk;
+mod killed;
 mod masking;
+mod served;
 mod yard;

@@ -14,5 +14,6 @@ mod aws;
 mod bodies;
 mod faults;
 mod install;
+mod killed;
 mod means;
 mod stage;

@@ -3,6 +3,7 @@
 //! what it logs and what listeners wrote down. What is expected of them stands in the tests.
 
 mod building;
+mod chance;
 mod events;
 mod fixtures;
 mod growing;
@@ -15,10 +16,12 @@ pub mod peers;
 mod ports;
 mod process;
 mod samples;
+pub mod senders;
 mod setup;
 pub mod tallied;
 
 pub use building::{cargo, repository, target_dir, work_dir};
+pub use chance::{Numbers, seed};
 pub use events::{access_token, id_token, subject};
 pub use fixtures::{
     Library, audit_log, beside, host_binary, library_in_c, set_push, sqs_publisher, tally,

@@ -59,6 +59,7 @@ pub use stats::{
     COMMIT_BOUNDS, CommitsSnapshot, DeliverySnapshot, GROUP_BOUNDS, PollsSnapshot, QueueSnapshot,
 };
 use store::Store;
+pub use store::open_queues;
 
 use crate::config::{Config, DeliveryConfig};
 use crate::log::say;

@@ -92,6 +92,7 @@ impl Store {
         let before = plan.openings.last().cloned();
         plan.openings.push(Arc::clone(&opening));
         drop(plan);
+        self.tell(&queues);
         if let Some(before) = before {
             before.stop();
         }
@@ -176,6 +177,7 @@ impl Store {
         let next = plan.openings.last().filter(|_| was_last).cloned();
         let next = next.filter(|next| next.leaves.get().is_none());
         drop(plan);
+        self.tell(&queues);
         if let Some(next) = next
             && !self.closing.load(Relaxed)
         {
@@ -186,6 +188,17 @@ impl Store {
         }
         drop(queues);
         rests
+    }
+
+    /// Writes beside the store which queues are open.
+    fn tell(&self, queues: &BTreeMap<String, Arc<Live>>) {
+        let open = queues.values();
+        let open = open.filter(|queue| !queue.plan().openings.is_empty());
+        let open: Vec<_> = open.map(|queue| &*queue.name).collect();
+        if let Some(held) = &mut *lock(&self.lock) {
+            // It is for operators to see, and nothing depends on it.
+            let _ = note(held, &open);
+        }
     }
 
     /// Commits what was pushed during one dispatch, all of it or nothing.
@@ -284,17 +297,27 @@ fn hold(path: &Path) -> Result<File, StoreError> {
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
     // For the message of the next one that wants it.
-    let _ = file
-        .set_len(0)
-        .and_then(|()| file.seek(SeekFrom::Start(0)))
-        .and_then(|_| writeln!(file, "{}", std::process::id()));
+    let _ = note(&mut file, &[]);
     Ok(file)
+}
+
+/// Writes down whose the store is, and the names of the queues that are open: a line each.
+fn note(file: &mut File, open: &[&str]) -> std::io::Result<()> {
+    let mut text = format!("{}\n", std::process::id());
+    for name in open {
+        text.push_str(name);
+        text.push('\n');
+    }
+    // In one write: whoever reads meanwhile finds no name half.
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(text.as_bytes())?;
+    file.set_len(text.len() as u64)
 }
 
 fn read_process(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+    text.lines().next()?.parse().ok()
 }
 
 /// Who has the store at that path.
@@ -308,4 +331,20 @@ pub(super) fn holder(path: &Path) -> Holder {
         }
         _ => Holder::Nobody,
     }
+}
+
+/// The queues of the store at that path that a listener of a running host has open; `None` where a host
+/// has the store and does not say.
+pub fn open_queues(path: &Path) -> Option<Vec<String>> {
+    let Ok(mut file) = File::open(connect::beside(path, ".lock")) else {
+        return Some(Vec::new());
+    };
+    let Err(TryLockError::WouldBlock) = file.try_lock_shared() else {
+        return Some(Vec::new());
+    };
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    let mut lines = text.lines();
+    lines.next()?.parse::<u32>().ok()?;
+    Some(lines.map(ToOwned::to_owned).collect())
 }

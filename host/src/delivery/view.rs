@@ -26,8 +26,21 @@ pub struct View<'a> {
 }
 
 /// All queues as a JSON object: `store` (path), `host` (the process that has the store; `null` where
-/// none has, 0 where it is not known) and `queues` (array of objects).
-pub fn queues_json(store: &Path, host: Holder, queues: &[QueueState]) -> Value {
+/// none has, 0 where it is not known) and `queues` (array of objects, each with `open`: whether a
+/// listener of that host has it; `null` where that is not known, as it is from
+/// [`open_queues`](super::open_queues)).
+pub fn queues_json(
+    store: &Path,
+    host: Holder,
+    open: Option<&[String]>,
+    queues: &[QueueState],
+) -> Value {
+    let queues = queues.iter().map(|queue| {
+        let mut queue = json!(queue);
+        queue["open"] = is_open(open, &queue["name"]).into();
+        queue
+    });
+    let queues: Vec<_> = queues.collect();
     json!({
         "store": store,
         "host": match host {
@@ -39,8 +52,13 @@ pub fn queues_json(store: &Path, host: Holder, queues: &[QueueState]) -> Value {
     })
 }
 
-/// All queues as lines of text.
-pub fn queues_table(host: Holder, queues: &[QueueState]) -> String {
+fn is_open(open: Option<&[String]>, name: &Value) -> Option<bool> {
+    open.map(|open| open.iter().any(|open| *open == *name))
+}
+
+/// All queues as lines of text. Where a host has the store, those that no listener has open are said to
+/// be so.
+pub fn queues_table(host: Holder, open: Option<&[String]>, queues: &[QueueState]) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = match host {
@@ -59,7 +77,11 @@ pub fn queues_table(host: Holder, queues: &[QueueState]) -> String {
             Activity::Paused => " (paused)".to_owned(),
             Activity::Halted => " (has paused itself)".to_owned(),
         };
-        let _ = writeln!(text, "\n{}{state}", queue.name);
+        let left = match is_open(open, &json!(queue.name)) {
+            Some(false) if host != Holder::Nobody => " (no listener has it open)",
+            _ => "",
+        };
+        let _ = writeln!(text, "\n{}{state}{left}", queue.name);
         let oldest = queue.oldest_ms.map_or(String::new(), |pushed| {
             format!(", the oldest for {}", span(now_ms().saturating_sub(pushed)))
         });

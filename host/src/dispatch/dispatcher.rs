@@ -18,6 +18,10 @@ pub struct Dispatched {
     pub calls: u32,
     /// How many of the calls failed. Each is logged and counted by then.
     pub failures: u32,
+    /// How many of those failed because what they pushed into delivery queues could not be stored, as
+    /// the disk is full, say. Nothing of it is. To have it delivered, dispatch the event again, under
+    /// the same id.
+    pub not_stored: u32,
 }
 
 /// Hands events to listeners. Readers take no lock: the table is swapped as a whole.
@@ -77,7 +81,8 @@ fn walk(listeners: &[Placed], event: &AtHand<'_>) -> Dispatched {
             dispatched.failures += u32::from(!well);
         }
     }
-    dispatched.failures += commit(&round, listeners, event);
+    dispatched.not_stored = commit(&round, listeners, event);
+    dispatched.failures += dispatched.not_stored;
     dispatched
 }
 
@@ -116,6 +121,7 @@ fn walk_measuring(listeners: &[Placed], event: &AtHand<'_>) -> Dispatched {
             dispatched.failures += u32::from(!well);
         }
     }
-    dispatched.failures += commit(&round, listeners, event);
+    dispatched.not_stored = commit(&round, listeners, event);
+    dispatched.failures += dispatched.not_stored;
     dispatched
 }

@@ -202,7 +202,7 @@ codes! {
         "Other users of this machine can read or change the file with the token or the TLS key."
         "`chmod 600` it, and think of replacing what is in it.";
     STORE_FAILED = "OPL0801" Error
-        "The store of the delivery queues cannot be written or read: the disk is full, or the system reports an error. What listeners push meanwhile is refused, and each refusal counts as a failure of that listener (OPL0201). Nothing that was stored before is lost. Logged once in ten seconds at the most."
+        "The store of the delivery queues cannot be written or read: the disk is full, or the system reports an error. What listeners push meanwhile is refused, and each refusal counts as a failure of that listener (OPL0201); over HTTP the event is answered with 503, to be sent again. Nothing that was stored before is lost. Logged once in ten seconds at the most."
         "Do what the line says: make room, or look at the disk. Once the store can be written again, all goes on by itself.";
     STORE_DAMAGED = "OPL0802" Error
         "The store of the delivery queues was found damaged. It was set aside under the name in the line, with what is in it, and a new one begun in its place with all messages that could be read. Some may be delivered a second time, and what could not be read is not delivered."

@@ -182,8 +182,13 @@ impl With<'_> {
         match self.pipeline.decide(arrival, Patience::NONE) {
             Ok(decision) => {
                 let (feed, host) = (&self.shared.feed, &self.shared.host);
-                feed.act(&decision, host, &mut report.totals);
-                claim.done();
+                match feed.act(decision, host, &mut report.totals) {
+                    Ok(()) => claim.done(),
+                    Err(not_stored) => {
+                        feed.take_back(not_stored);
+                        report.refuse(line, Why::NotStored);
+                    }
+                }
             }
             Err(refusal) => {
                 self.shared.feed.counts().refused(&refusal);

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use op_listener_host::config::Config;
-use op_listener_host::delivery::StoreError;
 use op_listener_host::delivery::admin::{Admin, MessageState, QueueState, Selection};
 use op_listener_host::delivery::view::{View, queues_json, queues_table};
+use op_listener_host::delivery::{StoreError, open_queues};
 
 use crate::ask;
 use crate::exit::{Exit, print, tell};
@@ -213,10 +213,12 @@ fn list(arguments: &List) -> Outcome {
     let opened = open(&arguments.store)?;
     let queues = opened.admin.queues().map_err(failed)?;
     let host = opened.admin.holder();
+    let open = open_queues(&opened.path);
     if arguments.json {
-        return Ok(json(&queues_json(&opened.path, host, &queues)));
+        let queues = queues_json(&opened.path, host, open.as_deref(), &queues);
+        return Ok(json(&queues));
     }
-    Ok(print(queues_table(host, &queues)))
+    Ok(print(queues_table(host, open.as_deref(), &queues)))
 }
 
 fn show(arguments: Show) -> Outcome {
@@ -344,5 +346,7 @@ fn switch(arguments: &OfQueue, how: fn(&Admin, &QueueState) -> Result<(), StoreE
     if arguments.json {
         return Ok(json(&queue));
     }
-    Ok(print(queues_table(opened.admin.holder(), &[queue])))
+    let open = open_queues(&opened.path);
+    let host = opened.admin.holder();
+    Ok(print(queues_table(host, open.as_deref(), &[queue])))
 }
