@@ -8,5 +8,6 @@ mod crashes;
 mod damage;
 mod delivering;
 mod driver;
+mod long_work;
 mod masking;
 mod yard;

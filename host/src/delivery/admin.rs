@@ -4,6 +4,7 @@
 //!
 //! Long work is done in short transactions, so that nobody waits for it.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -270,7 +271,8 @@ impl Admin {
     }
 
     /// Has messages tried again, now, though the queue may be waiting after failures: dead letters from their first attempt on, those that wait for
-    /// their next attempt at once. Says how many, and meanwhile how far it has come.
+    /// their next attempt at once. Says how many, and meanwhile how far it has come; ends there if it is
+    /// told to.
     ///
     /// # Errors
     ///
@@ -279,7 +281,7 @@ impl Admin {
         &self,
         queue: &QueueState,
         which: &Selection,
-        progress: &mut dyn FnMut(u64),
+        progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
     ) -> Result<u64, StoreError> {
         let done = self.each(queue, which, progress, |connection, number| {
             let ordered = queue.ordered;
@@ -314,8 +316,8 @@ impl Admin {
         Ok(done)
     }
 
-    /// Drops messages for good. Says how many, and meanwhile how far it has come. What a sink has in
-    /// hand at the moment may be delivered all the same.
+    /// Drops messages for good. Says how many, and meanwhile how far it has come; ends there if it is
+    /// told to. What a sink has in hand at the moment may be delivered all the same.
     ///
     /// # Errors
     ///
@@ -324,7 +326,7 @@ impl Admin {
         &self,
         queue: &QueueState,
         which: &Selection,
-        progress: &mut dyn FnMut(u64),
+        progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
     ) -> Result<u64, StoreError> {
         self.each(queue, which, progress, |connection, number| {
             let mut drop = connection.prepare_cached(
@@ -346,7 +348,7 @@ impl Admin {
         &self,
         queue: &QueueState,
         which: &Selection,
-        progress: &mut dyn FnMut(u64),
+        progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
         change: impl Fn(&Connection, i64) -> rusqlite::Result<bool>,
     ) -> Result<u64, StoreError> {
         let (mut after, mut done) = (0, 0);
@@ -369,9 +371,9 @@ impl Admin {
                 transaction.commit().map(|()| changed)
             };
             done += step().map_err(|error| self.failed(error))?;
-            progress(done);
+            let on = progress(done);
             after = to;
-            if to >= last {
+            if to >= last || on.is_break() {
                 return Ok(done);
             }
             thread::sleep(PAUSE);
