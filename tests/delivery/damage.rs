@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -32,7 +33,9 @@ fn delivered_from(yard: &Yard) -> Vec<String> {
     for queue in admin.queues().unwrap() {
         admin.resume(&queue).unwrap();
         admin
-            .retry(&queue, &Selection::Waiting, &mut |_| ())
+            .retry(&queue, &Selection::Waiting, &mut |_| {
+                ControlFlow::Continue(())
+            })
             .unwrap();
     }
     dispatch(&host, "new");

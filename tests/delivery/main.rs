@@ -11,6 +11,7 @@ mod delivering;
 mod driver;
 mod full_disk;
 mod killed;
+mod long_work;
 mod masking;
 mod served;
 mod yard;

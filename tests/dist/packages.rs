@@ -233,14 +233,14 @@ fn what_is_commented_out_of_the_configuration_can_be_put_into_force() {
     let dir = installed();
     let root = dir.path();
     let config = read("config.toml");
-    let all: String = config
+    let lines: Vec<_> = config
         .lines()
         .map(|line| match line.strip_prefix('#') {
             Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting,
             _ => line,
         })
-        .map(|line| format!("{line}\n"))
         .collect();
+    let all = lines.join("\n");
     for plugin in ["audit-log", "set-push", "sqs"] {
         let entry = format!("\n[[listener]]\nplugin = \"{plugin}\"\n");
         assert!(all.contains(&entry), "{all}");

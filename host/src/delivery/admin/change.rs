@@ -1,5 +1,6 @@
 //! What an operator changes: in short transactions, however much it is, so that nobody waits for it.
 
+use std::ops::ControlFlow;
 use std::thread;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ impl Admin {
         &self,
         queue: &QueueState,
         which: &Selection,
-        progress: &mut dyn FnMut(u64),
+        progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
     ) -> Result<u64, StoreError> {
         let done = self.each(queue, which, progress, |connection, number| {
             let ordered = queue.ordered;
@@ -62,8 +63,8 @@ impl Admin {
         Ok(done)
     }
 
-    /// Drops messages for good. Says how many, and meanwhile how far it has come. What a sink has in
-    /// hand at the moment may be delivered all the same.
+    /// Drops messages for good. Says how many, and meanwhile how far it has come; ends there if it is
+    /// told to. What a sink has in hand at the moment may be delivered all the same.
     ///
     /// # Errors
     ///
@@ -72,7 +73,7 @@ impl Admin {
         &self,
         queue: &QueueState,
         which: &Selection,
-        progress: &mut dyn FnMut(u64),
+        progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
     ) -> Result<u64, StoreError> {
         self.each(queue, which, progress, |connection, number| {
             let mut drop = connection.prepare_cached(
@@ -94,7 +95,7 @@ impl Admin {
         &self,
         queue: &QueueState,
         which: &Selection,
-        progress: &mut dyn FnMut(u64),
+        progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
         change: impl Fn(&Connection, i64) -> rusqlite::Result<bool>,
     ) -> Result<u64, StoreError> {
         let (mut after, mut done) = (0, 0);
@@ -117,9 +118,9 @@ impl Admin {
                 transaction.commit().map(|()| changed)
             };
             done += step().map_err(|error| self.failed(error))?;
-            progress(done);
+            let on = progress(done);
             after = to;
-            if to >= last {
+            if to >= last || on.is_break() {
                 return Ok(done);
             }
             thread::sleep(PAUSE);
