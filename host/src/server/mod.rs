@@ -18,7 +18,8 @@
 //!
 //! Memory is bounded by `max_connections` × (2 × `max_header`, at least 8 KiB each, + 16 KiB of a
 //! body + some 10 KiB), for each of the two doors; 16 × `max_body` for longer bodies; about 64 bytes
-//! for each of `max_remembered` ids; and 3 × `concurrency` threads of the pool.
+//! for each of `max_remembered` ids; 3 × `concurrency` threads of the pool; and for those who fetch 16 MiB
+//! for bodies, some threads, and 1 MiB, or one SET that is larger, for each answer on its way.
 
 mod answer;
 mod body;
