@@ -6,6 +6,7 @@ use super::{Activity, Admin, MessageState, Place, QueueState, Selection};
 use crate::delivery::error::StoreError;
 use crate::delivery::message::Content;
 use crate::delivery::rows::{self, unsigned};
+use crate::delivery::schema;
 
 impl Admin {
     /// All queues, by name.
@@ -14,13 +15,14 @@ impl Admin {
     ///
     /// The store cannot be read.
     pub fn queues(&self) -> Result<Vec<QueueState>, StoreError> {
+        let counted = schema::counted(self.schema);
         let all = || -> rusqlite::Result<Vec<QueueState>> {
-            let mut queues = self.connection.prepare_cached(
+            let mut queues = self.connection.prepare_cached(&format!(
                 "SELECT id, name, ordered, paused, halted_ms, halted_reason, waiting, waiting_bytes,
-                    (SELECT pushed_ms FROM message WHERE queue = queue.id AND state < 2 ORDER BY id LIMIT 1),
+                    (SELECT pushed_ms FROM message WHERE queue = {counted}.id AND state < 2 ORDER BY id LIMIT 1),
                     dead, dead_bytes, pushed, delivered, retried, died, dropped
-                 FROM queue ORDER BY name",
-            )?;
+                 FROM {counted} ORDER BY name",
+            ))?;
             let queues = queues.query_map([], queue)?;
             queues.collect()
         };
