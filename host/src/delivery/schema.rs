@@ -106,9 +106,9 @@ const STEPS: &[&str] = &["
     END;
 
     CREATE VIEW queue_now AS
-        SELECT queue.id AS id, name, ordered, paused, halted_ms, halted_reason,
-            waiting + uncounted AS waiting, waiting_bytes + uncounted_bytes AS waiting_bytes,
-            dead, dead_bytes, pushed + uncounted AS pushed, delivered, retried, died, dropped
+        SELECT queue.id AS id, name, waiting + uncounted AS waiting,
+            waiting_bytes + uncounted_bytes AS waiting_bytes, dead, dead_bytes,
+            pushed + uncounted AS pushed
         FROM queue JOIN
             (SELECT queue.id AS id, count(message.id) AS uncounted,
                 coalesce(sum(message.size), 0) AS uncounted_bytes
@@ -122,9 +122,12 @@ pub(super) fn version() -> i64 {
     i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
 }
 
-/// Where queues stand with all that is in them counted, in a store of that version.
-pub(super) fn counted(version: i64) -> &'static str {
-    if version < 2 { "queue" } else { "queue_now" }
+/// Where queues stand with all that is in them counted. In a store that no host of this version has
+/// opened yet, they do so as they are.
+pub(super) fn counted(connection: &Connection) -> rusqlite::Result<&'static str> {
+    let view = "SELECT count(*) FROM sqlite_schema WHERE name = 'queue_now'";
+    let is_there: bool = connection.query_row(view, [], |row| row.get(0))?;
+    Ok(if is_there { "queue_now" } else { "queue" })
 }
 
 /// What an open database turned out to be.
@@ -227,7 +230,7 @@ mod tests {
         drop(first);
 
         let store = connect::writer(&path, Durability::Process).unwrap();
-        assert_eq!(look(&store, &path).unwrap(), Found::Store(2));
+        assert_eq!(look(&store, &path).unwrap(), Found::Store(version()));
         assert_eq!(counts(&path), before);
         assert_eq!(rows::last_number(&store).unwrap(), 7);
         // What the first host of this schema finds when it counts is nothing new.

@@ -15,13 +15,15 @@ impl Admin {
     ///
     /// The store cannot be read.
     pub fn queues(&self) -> Result<Vec<QueueState>, StoreError> {
-        let counted = schema::counted(self.schema);
         let all = || -> rusqlite::Result<Vec<QueueState>> {
+            let counted = schema::counted(&self.connection)?;
             let mut queues = self.connection.prepare_cached(&format!(
-                "SELECT id, name, ordered, paused, halted_ms, halted_reason, waiting, waiting_bytes,
-                    (SELECT pushed_ms FROM message WHERE queue = {counted}.id AND state < 2 ORDER BY id LIMIT 1),
-                    dead, dead_bytes, pushed, delivered, retried, died, dropped
-                 FROM {counted} ORDER BY name",
+                "SELECT queue.id, queue.name, queue.ordered, queue.paused, queue.halted_ms,
+                    queue.halted_reason, now.waiting, now.waiting_bytes,
+                    (SELECT pushed_ms FROM message WHERE queue = queue.id AND state < 2 ORDER BY id LIMIT 1),
+                    queue.dead, queue.dead_bytes, now.pushed, queue.delivered, queue.retried,
+                    queue.died, queue.dropped
+                 FROM queue JOIN {counted} AS now ON now.id = queue.id ORDER BY queue.name",
             ))?;
             let queues = queues.query_map([], queue)?;
             queues.collect()

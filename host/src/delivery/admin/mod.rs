@@ -22,8 +22,6 @@ use super::{connect, store};
 pub struct Admin {
     path: PathBuf,
     connection: Connection,
-    /// The version of its schema: a host brings it up, not an operator's look.
-    schema: i64,
 }
 
 impl Admin {
@@ -38,10 +36,9 @@ impl Admin {
         }
         let connection = connect::aside(path)?;
         match schema::look(&connection, path)? {
-            Found::Store(schema) => Ok(Self {
+            Found::Store(_) => Ok(Self {
                 path: path.to_owned(),
                 connection,
-                schema,
             }),
             Found::Empty => Err(StoreError::new(path, StoreErrorKind::Missing)),
         }

@@ -99,14 +99,6 @@ impl Ticket {
         self.tell(State::Done(outcome));
     }
 
-    /// The outcome, where there is one already.
-    pub(super) fn outcome(&self) -> Option<Result<i64, StoreError>> {
-        match std::mem::replace(&mut *lock(&self.state), State::Waiting) {
-            State::Done(outcome) => Some(outcome),
-            State::Waiting | State::Leads => None,
-        }
-    }
-
     fn tell(&self, state: State) {
         *lock(&self.state) = state;
         self.changed.notify_one();

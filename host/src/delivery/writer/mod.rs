@@ -104,26 +104,30 @@ impl Writer {
         let (ticket, turn) = self.line.join(work);
         match turn {
             Turn::Served(outcome) => outcome,
-            Turn::Lead => {
-                self.lead();
-                // A leader serves itself with all others.
-                let outcome = ticket.outcome();
-                outcome
-                    .unwrap_or_else(|| Err(StoreError::new(&self.path, StoreErrorKind::Internal)))
-            }
+            Turn::Lead => self.lead(&ticket),
         }
     }
 
-    fn lead(&self) {
+    /// Serves all that stand in line. Comes back with what became of the leader's own work.
+    fn lead(&self, own: &Arc<Ticket>) -> Result<i64, StoreError> {
         let group = self.line.take();
+        let internal = || StoreError::new(&self.path, StoreErrorKind::Internal);
         let committed = panic::catch_unwind(AssertUnwindSafe(|| self.commit(&group)));
-        let outcomes = committed
-            .unwrap_or_else(|_| Err(StoreError::new(&self.path, StoreErrorKind::Internal)));
+        let outcomes = committed.unwrap_or_else(|_| Err(internal()));
         self.line.hand_over();
+        let mut own_outcome = Err(internal());
+        let mut tell = |ticket: &Arc<Ticket>, outcome| {
+            // Nobody waits there: that one would be woken for nothing.
+            if Arc::ptr_eq(ticket, own) {
+                own_outcome = outcome;
+            } else {
+                ticket.serve(outcome);
+            }
+        };
         match outcomes {
             Ok(outcomes) => {
                 for (ticket, outcome) in group.iter().zip(outcomes) {
-                    ticket.serve(Ok(outcome));
+                    tell(ticket, Ok(outcome));
                 }
             }
             Err(error) => {
@@ -131,12 +135,15 @@ impl Writer {
                 self.say_failed(&group, &error);
                 for ticket in &group {
                     if let Work::Push(pushes) = &ticket.work {
-                        pushes.iter().for_each(|push| push.queue().rejected());
+                        for push in pushes {
+                            push.queue().rejected();
+                        }
                     }
-                    ticket.serve(Err(error.clone()));
+                    tell(ticket, Err(error.clone()));
                 }
             }
         }
+        own_outcome
     }
 
     fn say_failed(&self, group: &[Arc<Ticket>], error: &StoreError) {

@@ -56,6 +56,32 @@ fn there(path: &Path, queue: i64) -> [u64; 4] {
     row.unwrap().map(i64::cast_unsigned)
 }
 
+/// The last of what is ready, as if a sink had said something else of each.
+fn some_tried(path: &Path, queue: &Live) -> Vec<Settled> {
+    let reader = Connection::open(path).unwrap();
+    let mut some = reader
+        .prepare(
+            "SELECT id, ordered_by FROM message WHERE queue = ?1 AND state = 0
+             ORDER BY id DESC LIMIT 20",
+        )
+        .unwrap();
+    let settled = some.query_map([queue.number], |row| {
+        let refusal = Refusal::default();
+        Ok(Settled {
+            number: row.get(0)?,
+            ordered_by: row.get(1)?,
+            outcome: match row.get::<_, i64>(0)? % 3 {
+                0 => Outcome::Delivered,
+                1 => Outcome::Retry(refusal, None),
+                _ => Outcome::Dead(refusal),
+            },
+            attempts: 1,
+            due_ms: 0,
+        })
+    });
+    settled.unwrap().collect::<Result<_, _>>().unwrap()
+}
+
 /// A number below that one, each time another.
 fn chance(state: &mut u64, below: u64) -> u64 {
     *state ^= *state << 13;
@@ -79,7 +105,7 @@ fn the_counts_are_those_of_what_is_there_whatever_was_done() {
         ),
     ];
     let admin = Admin::open(&path).unwrap();
-    let mut pushed = [0; 3];
+    let mut so_far = [0; 3];
     let mut state = 0x9e37_79b9_7f4a_7c15;
     for turn in 0..600 {
         let which = usize::try_from(chance(&mut state, 3)).unwrap();
@@ -94,30 +120,11 @@ fn the_counts_are_those_of_what_is_there_whatever_was_done() {
                     opening.push(content(&key, 1 + turn)).unwrap()
                 });
                 let pushes: Vec<_> = pushes.collect();
-                pushed[which] += pushes.len() as u64;
+                so_far[which] += pushes.len() as u64;
                 writer.write(Work::Push(pushes)).unwrap();
             }
             4 | 5 => {
-                let reader = Connection::open(&path).unwrap();
-                let mut some = reader
-                    .prepare("SELECT id, ordered_by FROM message WHERE queue = ?1 AND state = 0 ORDER BY id DESC LIMIT 20")
-                    .unwrap();
-                let settled = some.query_map([queue.number], |row| {
-                    let refusal = Refusal::default();
-                    Ok(Settled {
-                        number: row.get(0)?,
-                        ordered_by: row.get(1)?,
-                        outcome: match row.get::<_, i64>(0)? % 3 {
-                            0 => Outcome::Delivered,
-                            1 => Outcome::Retry(refusal, None),
-                            _ => Outcome::Dead(refusal),
-                        },
-                        attempts: 1,
-                        due_ms: 0,
-                    })
-                });
-                let settled = settled.unwrap().collect::<Result<Vec<_>, _>>().unwrap();
-                let work = Work::Settle(Arc::clone(queue), Arc::new(settled), 30);
+                let work = Work::Settle(Arc::clone(queue), Arc::new(some_tried(&path, queue)), 30);
                 writer.write(work).unwrap();
             }
             6 => {
@@ -138,7 +145,7 @@ fn the_counts_are_those_of_what_is_there_whatever_was_done() {
                 admin.purge(&shown, &last, &mut |_| {}).unwrap();
             }
         }
-        for (opening, pushed) in openings.iter().zip(pushed) {
+        for (opening, pushed) in openings.iter().zip(so_far) {
             let queue = &opening.queue;
             let expected = there(&path, queue.number);
             let shown = admin.queue(&queue.name).unwrap().unwrap();
@@ -158,7 +165,7 @@ fn the_counts_are_those_of_what_is_there_whatever_was_done() {
             writer
                 .write(Work::Push(vec![opening.push(content("k", 1)).unwrap()]))
                 .unwrap();
-            pushed[which] += 1;
+            so_far[which] += 1;
         }
         let known = queue.snapshot(None);
         assert_eq!(
