@@ -203,14 +203,7 @@ impl Store {
 
     /// Commits what was pushed during one dispatch, all of it or nothing.
     pub(super) fn commit(&self, pushes: Vec<Push>) -> Result<(), StoreError> {
-        let queues: Vec<_> = pushes.iter().map(|push| Arc::clone(push.queue())).collect();
-        let committed = self.writer.write(Work::Push(pushes));
-        if committed.is_err() {
-            for queue in queues {
-                queue.rejected();
-            }
-        }
-        committed.map(drop)
+        self.writer.write(Work::Push(pushes)).map(drop)
     }
 
     /// The queue of that name, if it was opened.

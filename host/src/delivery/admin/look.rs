@@ -6,6 +6,7 @@ use super::{Activity, Admin, MessageState, Place, QueueState, Selection};
 use crate::delivery::error::StoreError;
 use crate::delivery::message::Content;
 use crate::delivery::rows::{self, unsigned};
+use crate::delivery::schema;
 
 impl Admin {
     /// All queues, by name.
@@ -21,11 +22,14 @@ impl Admin {
             } else {
                 "polled, polled_ms"
             };
+            let counted = schema::counted(&self.connection)?;
             let mut queues = self.connection.prepare_cached(&format!(
-                "SELECT id, name, ordered, paused, halted_ms, halted_reason, waiting, waiting_bytes,
+                "SELECT queue.id, queue.name, queue.ordered, queue.paused, queue.halted_ms,
+                    queue.halted_reason, now.waiting, now.waiting_bytes,
                     (SELECT pushed_ms FROM message WHERE queue = queue.id AND state < 2 ORDER BY id LIMIT 1),
-                    dead, dead_bytes, pushed, delivered, retried, died, dropped, {polls}
-                 FROM queue ORDER BY name",
+                    queue.dead, queue.dead_bytes, now.pushed, queue.delivered, queue.retried,
+                    queue.died, queue.dropped, {polls}
+                 FROM queue JOIN {counted} AS now ON now.id = queue.id ORDER BY queue.name",
             ))?;
             let queues = queues.query_map([], queue)?;
             queues.collect()
