@@ -44,7 +44,7 @@ const LONGEST: [usize; 2] = [200, 4096];
 /// What all requests of this kind share.
 pub(super) struct Polls {
     room: Arc<Room>,
-    threads: Semaphore,
+    threads: Arc<Semaphore>,
     /// For all requests that are under way.
     places: Arc<Semaphore>,
     /// Something has changed that those who wait are to look at.
@@ -82,7 +82,7 @@ impl Polls {
     pub(super) fn new(max_connections: usize) -> Self {
         Self {
             room: Arc::new(Room::new(MOST_BODY)),
-            threads: Semaphore::new(THREADS),
+            threads: Arc::new(Semaphore::new(THREADS)),
             places: Arc::new(Semaphore::new((max_connections / 2).max(1))),
             changed: watch::Sender::new(()),
         }
@@ -313,8 +313,14 @@ impl Guest<'_> {
         &self,
         work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Problem> {
+        let threads = Arc::clone(&self.shared().polls.threads);
         // It is never closed.
-        let _thread = self.shared().polls.threads.acquire().await.ok();
+        let thread = threads.acquire_owned().await.ok();
+        let work = move || {
+            // Until it is done, whether or not somebody waits for it still.
+            let _thread = thread;
+            work()
+        };
         match tokio::task::spawn_blocking(work).await {
             // Where it lies is not the receiver's to know, and what it is the log says.
             Ok(done) => done.map_err(|_| no_store()),
