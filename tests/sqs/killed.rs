@@ -17,9 +17,6 @@ const KILLS: usize = 20;
 const BATCH: usize = 10;
 /// … and how many batches are on their way to a queue at a time.
 const BATCHES: usize = 4;
-/// Between two events of a sender.
-const PAUSE: Duration = Duration::from_millis(100);
-
 fn id(received: &Received) -> String {
     let body: Value = serde_json::from_str(&received.body).unwrap();
     body["jti"].as_str().unwrap().to_owned()
@@ -71,7 +68,8 @@ fn take_all(aws: &Aws, url: &str) -> Vec<String> {
     all
 }
 
-fn killed_again_and_again(server: Server) {
+/// Each sender makes a pause after each event.
+fn killed_again_and_again(server: Server, pause: Duration) {
     let Some(aws) = Aws::start("kills before SQS", server) else {
         return;
     };
@@ -90,7 +88,7 @@ fn killed_again_and_again(server: Server) {
     let mut numbers = Numbers(seed());
 
     let door = Door::Unix(stage.path().join("s"));
-    let account = under_load(&door, "e", PAUSE, |_| {
+    let account = under_load(&door, "e", pause, |_| {
         for run in 0..KILLS {
             aws.faults(&faults(&mut numbers));
             let mut running = stage.start();
@@ -125,13 +123,13 @@ fn killed_again_and_again(server: Server) {
     let (without_answer, again) = assert_arrived(&account, &came);
     assert_eq!(again, 0);
     assert_in_order(came.iter().copied());
-    // To the other one at least once: again came what was on its way at a kill, or whose answer was lost.
-    let lost = aws
-        .seen()
-        .iter()
-        .filter(|seen| seen["fault"]["lose"] == true)
-        .count();
-    let most = KILLS * BATCHES * BATCH + lost * BATCH;
+    // To the other one at least once: again came what was on its way at a kill, or was tried again since
+    // its answer was lost or late.
+    let listed = stage.queue(&["list"]);
+    let mut queues = listed["queues"].as_array().unwrap().iter();
+    let listed = queues.find(|queue| queue["name"] == "plain").unwrap();
+    let tried_again = usize::try_from(listed["retried"].as_u64().unwrap()).unwrap();
+    let most = KILLS * BATCHES * BATCH + tried_again;
     let came = take_all(&aws, &plain);
     let came: Vec<_> = came.iter().map(|id| &**id).collect();
     let (also_without, again) = assert_arrived(&account, &came);
@@ -141,7 +139,7 @@ fn killed_again_and_again(server: Server) {
     aws.assert_signatures();
     println!(
         "{KILLS} kills before {server:?}: {} sent, {} answered, {without_answer} arrived without an answer; \
-         {again} came again (allowed: {most}), {lost} answers lost",
+         {again} came again (allowed: {most})",
         account.sent.len(),
         account.answered.len(),
     );
@@ -149,10 +147,11 @@ fn killed_again_and_again(server: Server) {
 
 #[test]
 fn what_was_answered_arrives_at_moto_however_often_the_host_is_killed() {
-    killed_again_and_again(Server::Moto);
+    // Which becomes slow with the number of messages that it holds.
+    killed_again_and_again(Server::Moto, Duration::from_millis(400));
 }
 
 #[test]
 fn what_was_answered_arrives_at_fauxqs_however_often_the_host_is_killed() {
-    killed_again_and_again(Server::Fauxqs);
+    killed_again_and_again(Server::Fauxqs, Duration::from_millis(50));
 }

@@ -73,7 +73,7 @@ pub fn under_load(
         drop(ending);
         let mut all = Account::default();
         for sender in senders {
-            all.add(sender.join().unwrap());
+            all.add(sender.join().expect("a sender that fails has said why"));
         }
         all
     })
@@ -111,22 +111,19 @@ fn post_until(
         let lines: Vec<_> = ids.iter().map(|id| event(id, sender)).collect();
         let media = if events == 1 { "json" } else { "x-ndjson" };
         let fields = format!("Content-Type: application/{media}\r\n");
-        match client.try_request("POST", "/events", &fields, &lines.join("\n")) {
-            Ok(Some(answer)) => {
-                let refused = refused(&answer);
-                for (index, id) in ids.into_iter().enumerate() {
-                    if refused(index + 1) {
-                        progress.refused.fetch_add(1, Relaxed);
-                        account.refused.insert(id, format!("{answer:?}"));
-                    } else {
-                        progress.answered.fetch_add(1, Relaxed);
-                        account.answered.insert(id);
-                    }
-                }
-            }
-            Ok(None) | Err(_) => {
-                account.unanswered.extend(ids);
-                continue;
+        let answer = client.try_request("POST", "/events", &fields, &lines.join("\n"));
+        let Ok(Some(answer)) = answer else {
+            account.unanswered.extend(ids);
+            continue;
+        };
+        let refused = refused(&answer);
+        for (index, id) in ids.into_iter().enumerate() {
+            if refused(index + 1) {
+                progress.refused.fetch_add(1, Relaxed);
+                account.refused.insert(id, format!("{answer:?}"));
+            } else {
+                progress.answered.fetch_add(1, Relaxed);
+                account.answered.insert(id);
             }
         }
         connection = Some(client);
@@ -140,7 +137,7 @@ fn refused(answer: &Answer) -> impl Fn(usize) -> bool + use<> {
     let lines: Vec<_> = match answer.status {
         207 => {
             let told = answer.json();
-            let refusals = told["refusals"].as_array().unwrap().iter();
+            let refusals = told["refusals"].as_array().into_iter().flatten();
             refusals.map(|refusal| refusal["line"].clone()).collect()
         }
         _ => Vec::new(),

@@ -183,11 +183,11 @@ impl FlowRule {
         if let Some(claim) = decision.claim {
             claim.abandon();
         }
-        match (&self.store, decision.done, decision.outcome) {
-            (Store::Memory(memory), Some(done), Outcome::Dispatch(event)) => {
-                memory.take_back(&done, event);
-            }
-            _ => {}
+        let (done, outcome) = (decision.done, decision.outcome);
+        if let (Store::Memory(memory), Some(done), Outcome::Dispatch(event)) =
+            (&self.store, done, outcome)
+        {
+            memory.take_back(&done, event);
         }
     }
 }
