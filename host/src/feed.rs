@@ -13,7 +13,7 @@ use arc_swap::{ArcSwap, Guard};
 use crate::Host;
 use crate::clients::{ClientRegistry, ClientsError};
 use crate::config::Config;
-use crate::event::Limits;
+use crate::event::{Event, Limits};
 #[cfg(feature = "redis")]
 use crate::flow::StoreError;
 use crate::flow::{Decision, Evicted, FlowRule, Ignored, Outcome, Patience};
@@ -213,16 +213,21 @@ impl Feed {
             dropped(evicted, totals);
         }
         match &decision.outcome {
-            Outcome::Dispatch(event) => {
-                let dispatched = host.dispatch(event);
-                totals.dispatched += 1;
-                totals.calls += u64::from(dispatched.calls);
-                totals.failures += u64::from(dispatched.failures);
-            }
+            Outcome::Dispatch(event) => return self.dispatch(event, host, totals),
             Outcome::Held | Outcome::NothingDue => totals.held += 1,
             Outcome::Ignored(why) => ignored(why, totals),
         }
         self.counts.outcome(&decision.outcome);
+    }
+
+    /// Dispatches an event that is due, and counts it.
+    #[inline]
+    pub(crate) fn dispatch(&self, event: &Event<'_>, host: &Host, totals: &mut Totals) {
+        let dispatched = host.dispatch(event);
+        totals.dispatched += 1;
+        totals.calls += u64::from(dispatched.calls);
+        totals.failures += u64::from(dispatched.failures);
+        self.counts.dispatched(event.spi());
     }
 }
 

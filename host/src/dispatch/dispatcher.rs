@@ -52,9 +52,7 @@ impl Dispatcher {
         let crossing = event_for_listeners(event);
         let event = AtHand {
             crossing: &crossing,
-            id: event.id(),
-            txn: event.txn(),
-            client_id: event.client_id(),
+            event,
         };
         if table.measure {
             walk_measuring(listeners, &event)
@@ -64,6 +62,8 @@ impl Dispatcher {
     }
 }
 
+// Apart from each other and from what comes before, so that what they count stays in registers.
+#[inline(never)]
 fn walk(listeners: &[Placed], event: &AtHand<'_>) -> Dispatched {
     let mut round = Round::begin();
     let mut dispatched = Dispatched::default();
@@ -72,7 +72,9 @@ fn walk(listeners: &[Placed], event: &AtHand<'_>) -> Dispatched {
         placed.listener.is_next(&round);
         if placed.wants(event) {
             let outcome = placed.listener.call(&mut round, event);
-            let well = placed.listener.ended(event, outcome, &placed.policy);
+            let well = placed
+                .listener
+                .ended(&mut round, event, outcome, &placed.policy);
             dispatched.calls += 1;
             dispatched.failures += u32::from(!well);
         }
@@ -98,6 +100,7 @@ fn commit(round: &Round, listeners: &[Placed], event: &AtHand<'_>) -> u32 {
 }
 
 /// Reads the clock once before the first call and once after each.
+#[inline(never)]
 fn walk_measuring(listeners: &[Placed], event: &AtHand<'_>) -> Dispatched {
     let mut round = Round::begin();
     let mut dispatched = Dispatched::default();
@@ -109,7 +112,9 @@ fn walk_measuring(listeners: &[Placed], event: &AtHand<'_>) -> Dispatched {
             let outcome = placed.listener.call(&mut round, event);
             let end = Instant::now();
             let within = placed.listener.took(event, begin, end, &placed.policy);
-            let well = placed.listener.ended(event, outcome, &placed.policy);
+            let well = placed
+                .listener
+                .ended(&mut round, event, outcome, &placed.policy);
             // What the host has logged meanwhile is not the next listener's time.
             begin = if within && well { end } else { Instant::now() };
             dispatched.calls += 1;

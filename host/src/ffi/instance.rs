@@ -30,9 +30,10 @@ impl Round {
         self.turn.is_of(instance.side);
     }
 
-    /// Hands the event to an instance, which is the one that it was turned to.
+    /// Hands the event to an instance, which is the one that it was turned to. Why a call failed
+    /// [`Round::failure`] tells, which has to be asked before the next one.
     #[inline]
-    pub(crate) fn call(&mut self, instance: &Instance, event: &Event<'_>) -> Result<(), Failure> {
+    pub(crate) fn call(&mut self, instance: &Instance, event: &Event<'_>) -> Result<(), Failed> {
         // SAFETY: the object came from `init` of the same table and is released in the drop of the
         // instance alone; event and output are lent for the call.
         let status = unsafe { (instance.on_event)(instance.object, event, &mut self.output) };
@@ -43,7 +44,13 @@ impl Round {
             }
             return Ok(());
         }
-        Err(Failure::take(status, &mut self.output))
+        Err(Failed(status))
+    }
+
+    /// Why a call failed that did.
+    #[cold]
+    pub(crate) fn failure(&mut self, Failed(status): Failed) -> Failure {
+        Failure::take(status, &mut self.output)
     }
 
     /// Commits what the listeners have pushed, if any has. Durable when this is back.
@@ -52,6 +59,10 @@ impl Round {
         self.staging.commit()
     }
 }
+
+/// A call of an event failed.
+#[derive(Clone, Copy)]
+pub(crate) struct Failed(Status);
 
 type OnEvent = unsafe extern "C" fn(Object, &Event<'_>, &mut Buffer) -> Status;
 
