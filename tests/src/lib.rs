@@ -17,7 +17,9 @@ pub mod tallied;
 
 pub use building::{cargo, repository, target_dir, work_dir};
 pub use events::{access_token, id_token, subject};
-pub use fixtures::{Library, audit_log, host_binary, library_in_c, set_push, sqs_publisher, tally};
+pub use fixtures::{
+    Library, audit_log, counter_in_c, host_binary, library_in_c, set_push, sqs_publisher, tally,
+};
 pub use http::{Answer, Client, Door, Stream, tcp};
 pub use interfaces::{
     Changed, Newer, Shuffled, later_interface, listener_of_interface_1_0, shuffled,

@@ -93,27 +93,28 @@ impl Registered {
         round.call(&self.instance, event.crossing)
     }
 
-    /// Notes how a call ended, and says whether it did well.
+    /// Notes that a call went well.
     #[inline]
-    pub(super) fn ended(
+    pub(super) fn went_well(&self, policy: &Policy) {
+        if policy.switch_off_after.is_some() && self.panics_in_a_row.load(Relaxed) != 0 {
+            self.panics_in_a_row.store(0, Relaxed);
+        }
+    }
+
+    /// Notes that the last call of the round failed, and counts it.
+    // Apart with all that it needs, so that calls that go well leave nothing in memory.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn went_wrong(
         &self,
+        failed: Failed,
         round: &mut Round,
         event: &AtHand<'_>,
-        outcome: Result<(), Failed>,
         policy: &Policy,
-    ) -> bool {
-        match outcome {
-            Ok(()) => {
-                if policy.switch_off_after.is_some() && self.panics_in_a_row.load(Relaxed) != 0 {
-                    self.panics_in_a_row.store(0, Relaxed);
-                }
-                true
-            }
-            Err(failed) => {
-                self.failed(&round.failure(failed), event, policy);
-                false
-            }
-        }
+        failures: &mut u32,
+    ) {
+        self.failed(&round.failure(failed), event, policy);
+        *failures += 1;
     }
 
     /// Notes that the call of this listener failed after all, if what it pushed is not stored; says

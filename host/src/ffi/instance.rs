@@ -39,16 +39,21 @@ impl Round {
         let status = unsafe { (instance.on_event)(instance.object, event, &mut self.output) };
         if status == Status::OK {
             if !self.output.is_empty() {
-                // Nothing is asked for here, and the next listener gets an empty one.
-                self.output = Buffer::EMPTY;
+                self.empty_output();
             }
             return Ok(());
         }
         Err(Failed(status))
     }
 
-    /// Why a call failed that did.
+    /// Nothing is asked for in there, and the next listener gets an empty one.
     #[cold]
+    #[inline(never)]
+    fn empty_output(&mut self) {
+        self.output = Buffer::EMPTY;
+    }
+
+    /// Why a call failed that did.
     pub(crate) fn failure(&mut self, Failed(status): Failed) -> Failure {
         Failure::take(status, &mut self.output)
     }

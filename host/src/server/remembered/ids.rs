@@ -127,7 +127,6 @@ impl Ids {
     }
 
     /// Where a slot's id would be if no other were there.
-    #[expect(clippy::cast_possible_truncation, reason = "it is 32 bits")]
     fn home(&self, slot: u64) -> usize {
         (slot >> 32) as usize & (self.index.len() - 1)
     }
