@@ -13,7 +13,7 @@ use arc_swap::{ArcSwap, Guard};
 use crate::Host;
 use crate::clients::{ClientRegistry, ClientsError};
 use crate::config::Config;
-use crate::event::Limits;
+use crate::event::{Event, Limits};
 #[cfg(feature = "redis")]
 use crate::flow::StoreError;
 use crate::flow::{Decision, Evicted, FlowRule, Ignored, Outcome, Patience};
@@ -229,13 +229,10 @@ impl Feed {
         }
         match &decision.outcome {
             Outcome::Dispatch(event) => {
-                let dispatched = host.dispatch(event);
-                totals.calls += u64::from(dispatched.calls);
-                totals.failures += u64::from(dispatched.failures);
-                if dispatched.not_stored > 0 {
-                    return Err(NotStored(Box::new(decision)));
+                if self.dispatch(event, host, totals) {
+                    return Ok(());
                 }
-                totals.dispatched += 1;
+                return Err(NotStored(Box::new(decision)));
             }
             Outcome::Held | Outcome::NothingDue => totals.held += 1,
             Outcome::Ignored(why) => ignored(why, totals),
@@ -253,6 +250,22 @@ impl Feed {
     /// Takes a decision back whose event is to be sent again, since something could not be stored.
     pub(crate) fn take_back(&self, not_stored: NotStored<'_>) {
         self.flow.take_back(*not_stored.0);
+    }
+
+    /// Dispatches an event that is due, and counts it, unless something of it could not be stored: says
+    /// whether all was.
+    #[must_use]
+    #[inline]
+    pub(crate) fn dispatch(&self, event: &Event<'_>, host: &Host, totals: &mut Totals) -> bool {
+        let dispatched = host.dispatch(event);
+        totals.calls += u64::from(dispatched.calls);
+        totals.failures += u64::from(dispatched.failures);
+        let is_stored = dispatched.not_stored == 0;
+        if is_stored {
+            totals.dispatched += 1;
+            self.counts.dispatched(event.spi());
+        }
+        is_stored
     }
 }
 

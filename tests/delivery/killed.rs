@@ -101,10 +101,7 @@ fn run_and_kill(yard: &Yard, durability: &str, numbers: &mut Numbers, run: usize
 
 #[test]
 fn what_was_answered_is_delivered_however_often_the_host_is_killed_and_reloaded() {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed =
-        env::var("OP_LISTENER_KILL_SEED").map_or(now.as_secs(), |seed| seed.parse().unwrap());
-    println!("again with OP_LISTENER_KILL_SEED={seed}");
+    let seed = seed();
     thread::scope(|scope| {
         for yard in 0..YARDS {
             // Nothing that is killed sees a difference, but for the time that it takes.

@@ -96,6 +96,11 @@ pub fn tally(name: &str, defines: &[&str]) -> PathBuf {
     compile("tally", name, defines)
 }
 
+/// The listener in C that reads two members of each event and adds to a counter; id `counter`.
+pub fn counter_in_c() -> PathBuf {
+    compile("counter", "counter", &[])
+}
+
 fn compile(source: &str, name: &str, defines: &[&str]) -> PathBuf {
     let dir = work_dir().join("c");
     fs::create_dir_all(&dir).expect("the target directory can be written to");
@@ -107,6 +112,7 @@ fn compile(source: &str, name: &str, defines: &[&str]) -> PathBuf {
             "-Wall",
             "-Wextra",
             "-Werror",
+            "-O2",
             "-shared",
             "-fPIC",
             "-o",

@@ -24,7 +24,8 @@ pub use building::{cargo, repository, target_dir, work_dir};
 pub use chance::{Numbers, seed};
 pub use events::{access_token, id_token, subject};
 pub use fixtures::{
-    Library, audit_log, beside, host_binary, library_in_c, set_push, sqs_publisher, tally,
+    Library, audit_log, beside, counter_in_c, host_binary, library_in_c, set_push, sqs_publisher,
+    tally,
 };
 pub use growing::whole_lines;
 pub use http::{Answer, Client, Door, Stream, tcp};

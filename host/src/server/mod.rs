@@ -108,11 +108,12 @@ impl Server {
         allow_files(config);
         let cores = thread::available_parallelism().map_or(1, usize::from);
         // As many of one SPI as can run at once, and one more of another. They may all be kept by
-        // listeners, so there are threads beside them to drive the sockets.
+        // listeners, so there is a thread beside them to drive the sockets; more would only take turns
+        // with the others, which the slowest requests wait for.
         let calls = Calls::new(config.concurrency, cores, cores + 1);
         let shared = Arc::new(Shared::new(whole, calls, host, feed)?);
         let runtime = Builder::new_multi_thread()
-            .worker_threads(2 * cores + 1)
+            .worker_threads(cores + 2)
             .max_blocking_threads(Spi::ALL.len() * config.concurrency + cores + FETCHING)
             .thread_name("intake")
             .enable_io()
