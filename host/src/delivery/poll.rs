@@ -457,5 +457,5 @@ impl Found {
     }
 }
 
-#[cfg(all(test, feature = "server"))]
+#[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! A fetched queue over a store of its own.
 
+#![cfg(feature = "server")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
