@@ -49,10 +49,11 @@ fn config(durability: &str, numbers: &mut Numbers) -> String {
             name,
             &format!("order = \"{order}\"\nout = \"{name}.ndjson\"\nsize = 600"),
         );
-        config += &format!(
+        let queue = format!(
             "[listener.queue]\nbatch_messages = {batch}\nconcurrency = {calls}\n\
              attempts = 1000000\nbackoff_ms = 1\nbackoff_max_ms = 4\npause_after_ms = 0\n"
         );
+        config += &queue;
     }
     config
 }
@@ -91,7 +92,7 @@ fn run_and_kill(yard: &Yard, durability: &str, numbers: &mut Numbers, run: usize
         }
         change(yard, durability, numbers, &running);
     }
-    if run % 8 == 0 {
+    if run.is_multiple_of(8) {
         // Also where it is slow, some of them come to their end.
         send(Signal::HUP, &running);
         running.wait_for("[OPL0601]");
@@ -101,10 +102,7 @@ fn run_and_kill(yard: &Yard, durability: &str, numbers: &mut Numbers, run: usize
 
 #[test]
 fn what_was_answered_is_delivered_however_often_the_host_is_killed_and_reloaded() {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed =
-        env::var("OP_LISTENER_KILL_SEED").map_or(now.as_secs(), |seed| seed.parse().unwrap());
-    println!("again with OP_LISTENER_KILL_SEED={seed}");
+    let seed = seed();
     thread::scope(|scope| {
         for yard in 0..YARDS {
             // Nothing that is killed sees a difference, but for the time that it takes.

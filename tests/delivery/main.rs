@@ -3,13 +3,17 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
+#[cfg(unix)]
 mod changed;
 mod commands;
 mod crashes;
 mod damage;
 mod delivering;
 mod driver;
+#[cfg(target_os = "linux")]
 mod full_disk;
+#[cfg(unix)]
 mod killed;
+#[cfg(unix)]
 mod served;
 mod yard;
