@@ -71,7 +71,7 @@ impl SmallDisk {
 
     /// Whether there is no room at all.
     fn is_full(&self) -> bool {
-        let free = rustix::fs::statvfs(&self.filler()).unwrap().f_bavail;
+        let free = rustix::fs::statvfs(self.filler()).unwrap().f_bavail;
         free == 0
     }
 

@@ -49,10 +49,11 @@ fn config(durability: &str, numbers: &mut Numbers) -> String {
             name,
             &format!("order = \"{order}\"\nout = \"{name}.ndjson\"\nsize = 600"),
         );
-        config += &format!(
+        let queue = format!(
             "[listener.queue]\nbatch_messages = {batch}\nconcurrency = {calls}\n\
              attempts = 1000000\nbackoff_ms = 1\nbackoff_max_ms = 4\npause_after_ms = 0\n"
         );
+        config += &queue;
     }
     config
 }
@@ -91,7 +92,7 @@ fn run_and_kill(yard: &Yard, durability: &str, numbers: &mut Numbers, run: usize
         }
         change(yard, durability, numbers, &running);
     }
-    if run % 8 == 0 {
+    if run.is_multiple_of(8) {
         // Also where it is slow, some of them come to their end.
         send(Signal::HUP, &running);
         running.wait_for("[OPL0601]");
