@@ -34,7 +34,7 @@ fn a_new_build_delivers_what_the_one_before_has_pushed_and_nothing_comes_twice()
         yard.script("fail");
         yard.configure(&courier(
             "courier",
-            &format!("order = \"{order}\"\n{PATIENT}"),
+            &format!("order = \"{order}\"\nbatch_messages = 4\n{PATIENT}"),
         ));
         let mut running = yard.serve("1");
         let mut all = post(&yard, "old", 50);
@@ -42,8 +42,10 @@ fn a_new_build_delivers_what_the_one_before_has_pushed_and_nothing_comes_twice()
         yard.script("hold");
         eventually(|| yard.path().join("script.hanging").exists());
         yard.put_build(7);
-        running.wait_for("OPL0609");
+        running.wait_for("[OPL0609]");
         all.extend(post(&yard, "meanwhile", 20));
+        // The new one has opened the queue, and the old one begins nothing any more.
+        running.wait_for("[OP0211]");
         yard.script("");
         running.wait_for("[OPL0601] Reloaded: 0 added, 1 replaced, 0 kept, 0 removed, 0 refused");
         all.extend(post(&yard, "new", 20));
