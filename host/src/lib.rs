@@ -53,5 +53,5 @@ mod spi;
 
 pub use dispatch::{DURATION_BOUNDS, Dispatched, StatsSnapshot};
 pub use host::{Host, HostBuilder, ListenerInfo, Stopped};
-pub use register::{ReloadError, Reloaded, StartError};
+pub use register::{MissingListener, ReloadError, Reloaded, StartError};
 pub use spi::Spi;

@@ -15,6 +15,7 @@ pub mod set;
 mod signer;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod unfit;
 
 pub use context::EventContext;
 pub use error::Error;

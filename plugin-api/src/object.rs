@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::Error;
+use crate::unfit::unfit;
 
 /// A JSON object that was lent as text: a claims set, client metadata, a session.
 ///
@@ -40,7 +41,7 @@ impl<'a> JsonObject<'a> {
     ///
     /// `text` is not one JSON object.
     pub fn parse(text: &'a str) -> Result<Self, Error> {
-        let members = members(text)?;
+        let members = members(text).map_err(|error| unfit(&error))?;
         Ok(Self {
             text,
             members: OnceLock::from(members),
@@ -92,14 +93,15 @@ impl<'a> JsonObject<'a> {
     ///
     /// # Errors
     ///
-    /// The member is there but does not fit the type.
+    /// The member is there but does not fit the type. The message names the member and the types, and
+    /// never holds the value: it may go to a log.
     pub fn get<T: Deserialize<'a>>(&self, name: &str) -> Result<Option<T>, Error> {
         let Some(value) = self.raw(name) else {
             return Ok(None);
         };
         match serde_json::from_str(value.get()) {
             Ok(value) => Ok(Some(value)),
-            Err(error) => Err(Error::from(error).context(format_args!("member `{name}`"))),
+            Err(error) => Err(unfit(&error).context(format_args!("member `{name}`"))),
         }
     }
 
@@ -107,9 +109,26 @@ impl<'a> JsonObject<'a> {
     ///
     /// # Errors
     ///
-    /// The object does not fit the type.
+    /// The object does not fit the type. As with [`JsonObject::get`] no value is in the message; the
+    /// member is named where one is at fault.
     pub fn to<T: Deserialize<'a>>(&self) -> Result<T, Error> {
-        Ok(serde_json::from_str(self.text)?)
+        serde_json::from_str(self.text).map_err(|error| match self.at(&error) {
+            Some(name) => unfit(&error).context(format_args!("member `{name}`")),
+            None => unfit(&error),
+        })
+    }
+
+    /// The member in whose value an error was noticed.
+    fn at(&self, error: &serde_json::Error) -> Option<&str> {
+        let lines_before = error.line().checked_sub(1)?;
+        let lines = self.text.split_inclusive('\n').take(lines_before);
+        let offset = lines.map(str::len).sum::<usize>() + error.column();
+        let mut members = self.members().iter();
+        let found = members.find(|(_, value)| {
+            let begin = value.get().as_ptr().addr() - self.text.as_ptr().addr();
+            (begin + 1..=begin + value.get().len()).contains(&offset)
+        });
+        found.map(|(name, _)| &**name)
     }
 
     /// The whole object as `serde_json` holds it: integers beyond 64 bits lose digits.

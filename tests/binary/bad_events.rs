@@ -65,6 +65,7 @@ fn refused() -> Vec<(Vec<u8>, &'static str)> {
         (id_token(r#""zz":1,"z\u007a":2"#), "member `zz`: is there twice: send it once"),
         (id_token(r#""id":"""#), "member `id`: expected a string of 1 to 128 characters out of A-Z a-z 0-9 . _ : -, found \"\""),
         (id_token(r#""id":"a b""#), "member `id`: expected a string of 1 to 128 characters out of A-Z a-z 0-9 . _ : -, found \"a b\""),
+        (id_token(r#""id":"eyJhbGciOiJSUzI1NiJ9/secret""#), "member `id`: expected a string of 1 to 128 characters out of A-Z a-z 0-9 . _ : -, found \"eyJhbGci…\", 27 characters long"),
         (id_token(&format!(r#""id":"{}""#, "x".repeat(129))), "member `id`: expected a string of 1 to 128 characters out of A-Z a-z 0-9 . _ : -, found one of 129 characters"),
         (id_token(r#""txn":7"#), "member `txn`: expected a string of 1 to 128 characters out of A-Z a-z 0-9 . _ : -, found a number, 7"),
         (id_token(r#""time":"now""#), "member `time`: expected a number of Unix seconds, at least 0 and less than 253402300800, found \"now\""),
@@ -171,8 +172,8 @@ fn issuers_that_are_none_are_refused_with_the_reason() {
         "http://op.example.com",
         "ftp://op.example.com",
         "op.example.com",
-        "https://op.example.com?x",
-        "https://op.example.com/#f",
+        "https://op.example.com?access_token=hush",
+        "https://op.example.com/#hush",
         "https://",
         "https://öp.example.com",
         "",
@@ -186,6 +187,10 @@ fn issuers_that_are_none_are_refused_with_the_reason() {
         let start = format!("line {}: member `issuer`: expected ", index + 1);
         assert!(message.starts_with(&start), "{message}");
     }
+    // What stands there may be a token.
+    assert!(messages[3].contains("found \"https://op.example.com?…\", which has a query"));
+    assert!(messages[4].contains("found \"https://op.example.com/#…\", which has a fragment"));
+    assert!(!run.log.contains("hush"), "{}", run.log);
     // User information may be a password.
     let with_password = id_token("e").replace("https://", "https://user:hush@");
     let run = listening("");

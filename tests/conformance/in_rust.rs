@@ -218,7 +218,13 @@ pub(crate) const CASES: &[Case] = &[
         "warning",
         "400 records for 200 events",
     ),
-    ("tell-claims", "claims-in-log", "warning", "personal data"),
+    ("tell-claims", "claims-in-log", "warning", "go to the log"),
+    (
+        "answer-claims",
+        "claims-in-log",
+        "warning",
+        "in the error that an event is answered with",
+    ),
 ];
 
 #[test]

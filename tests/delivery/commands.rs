@@ -1,7 +1,7 @@
 //! `op-listener queue`, on a running host and on a stopped one.
 
 use op_listener_host::Host;
-use op_listener_tests::{Finished, host_binary, start};
+use op_listener_tests::{Finished, host_binary, id_token, start};
 use serde_json::Value;
 
 use crate::yard::{Yard, courier, dispatch, eventually, queue};
@@ -196,4 +196,41 @@ fn what_is_not_there_is_said_with_what_is() {
         unknown.stderr
     );
     assert_eq!(call(&yard, &["show", "courier", "77"]).code(), Some(2));
+}
+
+#[test]
+fn a_sink_that_panics_is_told_of_in_the_log_with_its_place() {
+    let yard = Yard::new();
+    yard.script("panic");
+    let config = format!(
+        "[plugins]\nprobe = false\n[signing]\nalgorithm = \"ES256\"\n{}",
+        courier("courier", "pause_after_ms = 0")
+    );
+    std::fs::write(yard.path().join("op.toml"), config).unwrap();
+    let mut command = std::process::Command::new(host_binary());
+    command
+        .args(["run", "--config", "op.toml"])
+        .current_dir(yard.path());
+    let mut running = start(&mut command);
+    running.wait_for("[OPL0001]");
+    for number in 0..3 {
+        running.send(&format!("{}\n", id_token(&format!("e{number}"))));
+    }
+    let line = running.wait_for("[OPL0810]");
+    assert!(line.contains(" ERROR "), "{line}");
+    let place = "The sink of the queue 'courier' of the listener 'courier' panicked: as the script \
+                 says, at ";
+    assert!(line.contains(place), "{line}");
+    assert!(line.contains("lib.rs:"), "{line}");
+    assert!(
+        line.contains(" (1 times since the last such line)"),
+        "{line}"
+    );
+    // Many attempts fail by then, and each is a panic.
+    eventually(|| json(&yard, &["list"])["queues"][0]["retried"].as_u64() >= Some(5));
+    yard.script("");
+    yard.wait_for(3);
+    let finished = running.finish();
+    let lines = finished.stderr.matches("[OPL0810]").count();
+    assert!(lines < 4, "one in ten seconds: {}", finished.stderr);
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::site::{Site, finish, wait_until};
 
 /// Neither runs nor waits to be reaped.
-fn is_gone(process: u32) -> bool {
+pub(crate) fn is_gone(process: u32) -> bool {
     !Path::new(&format!("/proc/{process}")).exists()
 }
 

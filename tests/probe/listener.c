@@ -174,6 +174,20 @@ ODD breed_and_hang(void)
     haunt();
     hang();
 }
+/* The process that watches over the probe, while there is one. */
+ODD end_watcher(void)
+{
+    if (getppid() > 1) {
+        kill(getppid(), SIGTERM);
+    }
+}
+ODD kill_watcher(void)
+{
+    if (getppid() > 1) {
+        kill(getppid(), SIGKILL);
+    }
+    hang();
+}
 /* To whatever is open: standard output, the sealed copy of itself, pipes. */
 ODD babble(void)
 {

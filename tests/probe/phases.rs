@@ -3,7 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use crate::site::{Site, rust_listener};
+use crate::left_behind::is_gone;
+use crate::site::{Site, rust_listener, wait_until};
 
 const CRASH: &str = "it was ended by SIGSEGV";
 const HANG: &str = "it was not done after 2500 ms";
@@ -88,6 +89,57 @@ fn the_phase_in_which_it_ended_is_named() {
     let outcome = site.run();
     let line = outcome.line("slow-end");
     assert!(line.contains(places[7].1) && line.contains(HANG), "{line}");
+}
+
+#[test]
+fn a_library_that_ends_its_probe_is_refused_and_nobody_is_told_to_do_without_one() {
+    let site = Site::new();
+    site.add_good();
+    let term = ": its probe was ended by SIGTERM";
+    let ends = [
+        ("ends", "end_watcher", "constructor", term),
+        ("ends-later", "end_watcher", "init", term),
+        (
+            "ends-last",
+            "end_watcher",
+            "destructor",
+            "when the process ended and its destructors ran: its probe was ended by SIGTERM",
+        ),
+        (
+            "kills",
+            "kill_watcher",
+            "constructor",
+            ": its probe was ended by SIGKILL",
+        ),
+    ];
+    for (id, act, place, _) in ends {
+        site.add(id, &[&format!("-DACT={act}"), &format!("-DPLACE={place}")]);
+    }
+    // It may have been the service manager: nothing is remembered, and it is refused each time.
+    for _ in 0..2 {
+        let outcome = site.run();
+        for (id, _, _, how) in ends {
+            let line = outcome.line(id);
+            assert!(line.contains("[OPL0102]") && line.contains(how), "{line}");
+            assert!(line.contains("failed its probe "), "{line}");
+            assert!(line.ends_with("and don't load it until then"), "{line}");
+            assert!(!line.contains("remembered from"), "{line}");
+        }
+        assert!(!outcome.log.contains("probe = false"), "{}", outcome.log);
+        assert!(
+            outcome.log.contains("1 listeners, 1 enabled"),
+            "{}",
+            outcome.log
+        );
+        site.is_tidy();
+    }
+    for (id, ..) in ends {
+        let trace = site.trace(id);
+        assert_eq!(trace.len(), 2, "{id}: in probes alone");
+        wait_until("they are gone", || {
+            trace.iter().all(|process| is_gone(*process))
+        });
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod counted;
 mod embedded;
 mod load;
 mod memory;
+mod missing;
 mod overload;
 mod repeated;
 mod slow_clients;

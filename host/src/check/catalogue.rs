@@ -19,6 +19,9 @@ pub(super) enum Needs {
     Instance,
 }
 
+/// The section of the checks that hand events to a listener and look at what it answers.
+const EVENTS: &str = "Events";
+
 macro_rules! checks {
     ($($section:literal: $($name:ident = $id:literal $needs:ident $length:ident $demand:literal;)+)+) => {
         /// One thing that is checked of a listener.
@@ -234,10 +237,16 @@ checks! {
     LogVolume = "log-volume" Instance short
         "Ordinary events leave no more than one log record each at level info and above.";
     ClaimsInLog = "claims-in-log" Instance short
-        "Claims do not turn up in log records at level info and above.";
+        "Claims do not turn up in log records at level info and above, nor in errors that events are answered with, which the host logs.";
 }
 
 impl Check {
+    /// Whether it is about how a listener answers events.
+    pub(super) fn is_of_events(self) -> bool {
+        let mut sections = Self::SECTIONS.iter();
+        sections.any(|(title, checks)| *title == EVENTS && checks.contains(&self))
+    }
+
     /// The check of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|check| check.name() == name)
@@ -266,7 +275,9 @@ mod tests {
              it), `skipped` (the check does not apply, or what it builds on did not succeed), \
              `failed`, or `crashed` (its process was ended: by a signal, an abort, an exit or the \
              time limit). A plugin conforms when none failed or crashed. `--only NAME` makes one \
-             check alone.\n",
+             check alone. A plugin that is switched off until it is configured gets no event; then \
+             the report ends with a warning, and `--config FILE` gives the settings that enable \
+             it.\n",
         );
         for (title, checks) in Check::SECTIONS {
             write!(
@@ -289,6 +300,7 @@ mod tests {
              | `files[].file`, `.sha256` | the file as it was named, and its bytes' SHA-256 in hexadecimal |\n\
              | `files[].plugin`, `.version` | from the metadata; `null` where there are none |\n\
              | `files[].conforms` | whether no check failed or crashed |\n\
+             | `files[].events_tried` | whether any check of the section \"Events\" was made: if not, the plugin may conform and its listeners were never called |\n\
              | `files[].summary` | how many checks ended in each way: `success`, `warning`, `skipped`, `failed`, `crashed` |\n\
              | `files[].checks` | an array with an object for each check, in the order of this page |\n\
              | `files[].checks[].name`, `.demand` | as in the tables above |\n\

@@ -1,6 +1,6 @@
 //! What the checks of a file came to, for people and for machines.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -42,6 +42,9 @@ pub struct FileReport {
     pub summary: Summary,
     /// Whether none failed or crashed.
     pub conforms: bool,
+    /// Whether any check handed an event to a listener. If not, nothing is known of what the plugin
+    /// is there for: no listener was enabled, perhaps, or only other checks were made.
+    pub events_tried: bool,
 }
 
 /// How many checks ended in each way.
@@ -165,6 +168,23 @@ impl FileReport {
         } else {
             "does not conform"
         };
-        format!("  {verdict}: {}\n", counts.join(", "))
+        let mut ending = format!("  {verdict}: {}\n", counts.join(", "));
+        if let Some(why) = self.why_no_event() {
+            // Writing to a `String` does not fail.
+            let _ = writeln!(ending, "  warning: no event was tried: {}", Harmless(why));
+        }
+        ending
+    }
+
+    /// Why no check handed over an event, where some should have.
+    fn why_no_event(&self) -> Option<&str> {
+        if self.events_tried {
+            return None;
+        }
+        let mut skipped = self
+            .checks
+            .iter()
+            .filter(|result| result.check.is_of_events());
+        skipped.next()?.message.as_deref()
     }
 }

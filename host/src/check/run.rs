@@ -137,6 +137,10 @@ impl Checker {
             report.checks.push(result);
         }
         report.summary = Summary::of(&report.checks);
+        report.events_tried = report
+            .checks
+            .iter()
+            .any(|result| result.check.is_of_events() && result.status != Status::Skipped);
         report.conforms = report.checks.iter().all(|check| check.status.conforms());
         Ok(report)
     }
@@ -174,6 +178,7 @@ fn describe(file: &Path, sealed: &Sealed) -> FileReport {
         checks: Vec::new(),
         summary: Summary::default(),
         conforms: true,
+        events_tried: false,
     }
 }
 

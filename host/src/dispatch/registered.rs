@@ -8,7 +8,7 @@ use super::table::Policy;
 use crate::Spi;
 use crate::event::Event;
 use crate::ffi::{Failed, Failure, FailureKind, Instance, NotStored, Round};
-use crate::log::{Seldom, say};
+use crate::log::{Burst, Seldom, say};
 
 /// A listener in its place.
 // What each call reads comes first and is on one cache line, to which calls do not write: those of
@@ -22,6 +22,8 @@ pub(crate) struct Registered {
     panics_in_a_row: AtomicU32,
     stats: Stats,
     told_off: Seldom,
+    failing: Burst,
+    panicking: Burst,
     name: String,
     class: String,
     spi: Spi,
@@ -45,6 +47,8 @@ impl Registered {
             panics_in_a_row: AtomicU32::new(0),
             stats: Stats::default(),
             told_off: Seldom::default(),
+            failing: Burst::default(),
+            panicking: Burst::default(),
             name: name.to_owned(),
             class,
             spi,
@@ -171,24 +175,32 @@ impl Registered {
     #[cold]
     fn failed(&self, failure: &Failure, event: &AtHand<'_>, policy: &Policy) {
         let (name, title) = (self.name.as_str(), self.spi.title());
+        let now = Instant::now();
+        let words = || format!("on the {title} event {}: {failure}", Named(event));
         if failure.kind != FailureKind::Panic {
             self.stats.errors.fetch_add(1, Relaxed);
             self.panics_in_a_row.store(0, Relaxed);
-            say!(
-                LISTENER_FAILED,
-                listener = name,
-                "Listener '{name}' failed on the {title} event {}: {failure}",
-                Named(event),
-            );
+            if let Some(count) = self.failing.happened(now, words) {
+                say!(
+                    LISTENER_FAILED,
+                    listener = name,
+                    "Listener '{name}' failed on the {title} event {}: {failure}{}",
+                    Named(event),
+                    Since(count),
+                );
+            }
             return;
         }
         self.stats.panics.fetch_add(1, Relaxed);
-        say!(
-            LISTENER_PANICKED,
-            listener = name,
-            "Listener '{name}' on the {title} event {}: {failure}",
-            Named(event),
-        );
+        if let Some(count) = self.panicking.happened(now, words) {
+            say!(
+                LISTENER_PANICKED,
+                listener = name,
+                "Listener '{name}' on the {title} event {}: {failure}{}",
+                Named(event),
+                Since(count),
+            );
+        }
         let in_a_row = self.panics_in_a_row.fetch_add(1, Relaxed) + 1;
         if policy
             .switch_off_after
@@ -232,8 +244,30 @@ impl Registered {
     /// Tells the listener that no more events come, unless it was told. The caller has seen to it
     /// that no call is under way. Says whether it ended well; if not, that is logged.
     pub(super) fn shut_down(&self) -> bool {
-        self.shut_down.swap(true, Relaxed)
-            || ended_well(&self.name, self.spi, &self.instance.shutdown())
+        if self.shut_down.swap(true, Relaxed) {
+            return true;
+        }
+        self.tell_the_rest();
+        ended_well(&self.name, self.spi, &self.instance.shutdown())
+    }
+
+    /// Logs how many failures were not logged.
+    fn tell_the_rest(&self) {
+        let name = self.name.as_str();
+        if let Some((count, last)) = self.failing.rest() {
+            say!(
+                LISTENER_FAILED,
+                listener = name,
+                "Listener '{name}' failed {count} times since the last such line, the last time {last}",
+            );
+        }
+        if let Some((count, last)) = self.panicking.rest() {
+            say!(
+                LISTENER_PANICKED,
+                listener = name,
+                "Listener '{name}' panicked {count} times since the last such line, the last time {last}",
+            );
+        }
     }
 
     /// Ends the listener: `shutdown`, then release. Says whether both ended well.
@@ -268,6 +302,18 @@ fn ended_well(name: &str, spi: Spi, outcome: &Result<(), Failure>) -> bool {
         );
     }
     outcome.is_ok()
+}
+
+/// How a line ends that stands for several.
+struct Since(u64);
+
+impl std::fmt::Display for Since {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            1 => Ok(()),
+            count => write!(f, " ({count} times since the last such line)"),
+        }
+    }
 }
 
 /// How log lines name an event.

@@ -7,8 +7,9 @@ use std::fmt;
 
 /// A text that is no valid event or fact.
 ///
-/// Its message never holds a code, a client's metadata, claims, or an issuer's user information;
-/// other wrong values are shown cut short and with control characters escaped.
+/// Its message never holds a code, a client's metadata, claims, or an issuer's user information, query
+/// or fragment, and of an identifier no more than how it begins; other wrong values are shown cut
+/// short and with control characters escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventError {
     line: Option<u64>,
@@ -112,7 +113,11 @@ impl EventError {
         let found = if text.contains('@') {
             format!("a text that {fault}")
         } else {
-            format!("{}, which {fault}", json::quoted_excerpt(text))
+            // What stands behind the path may be a credential, too.
+            let end = text.find(['?', '#']);
+            let (shown, mark) = end.map_or((text, ""), |at| (&text[..at], &text[at..=at]));
+            let more = if mark.is_empty() { "" } else { "…" };
+            format!("\"{}{mark}{more}\", which {fault}", json::excerpt(shown))
         };
         Self::member(
             "issuer",

@@ -17,6 +17,9 @@ const ARRAY_OF_OTHERS: &str = "an array that holds something else";
 /// The longest `id` and `txn`, in characters.
 pub(crate) const MAX_IDENTIFIER: usize = 128;
 
+/// So many characters of a wrong one are shown.
+const SHOWN: usize = 8;
+
 impl Member {
     /// What the member must be, for messages.
     pub(crate) const fn expected(self) -> &'static str {
@@ -145,6 +148,12 @@ pub(crate) fn identifier(member: Member, text: Cow<'_, str>) -> Checked<Cow<'_, 
     let characters = text.chars().count();
     if characters > MAX_IDENTIFIER {
         return Err(member.wrong_because(format!("one of {characters} characters")));
+    }
+    if characters > SHOWN {
+        // It may be an opaque token that somebody takes for an identifier.
+        let begin: String = text.chars().take(SHOWN).collect();
+        let begin = json::excerpt(&begin);
+        return Err(member.wrong_because(format!("\"{begin}…\", {characters} characters long")));
     }
     Err(member.wrong_string(&text))
 }

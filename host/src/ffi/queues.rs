@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use op_listener_abi::{Buffer, PluginRef, Status, Text, request};
 use serde::Deserialize;
@@ -18,6 +19,7 @@ use super::calls::{Failure, FailureKind};
 use super::services::HostSide;
 use crate::config::{QueueSettings, is_instance_name};
 use crate::delivery::{Content, Courier, Delivery, Opening, Options, Push, Requested};
+use crate::log::{Seldom, say};
 
 /// The largest payload, in bytes.
 const LARGEST: usize = 16 << 20;
@@ -164,6 +166,8 @@ impl HostSide {
                         side: self,
                         library: own.library,
                         sink: request.sink,
+                        queue: name.clone(),
+                        panics: Seldom::default(),
                     };
                     delivery.open(&name, options, Box::new(courier))
                 };
@@ -283,6 +287,9 @@ struct SinkOfLibrary {
     side: &'static HostSide,
     library: PluginRef,
     sink: u64,
+    /// The queue's name.
+    queue: String,
+    panics: Seldom,
 }
 
 impl Courier for SinkOfLibrary {
@@ -300,7 +307,27 @@ impl Courier for SinkOfLibrary {
         });
         match Failure::check(status, &output) {
             Ok(()) => Ok(output.bytes().to_vec()),
-            Err(failure) => Err(failure.to_string()),
+            Err(failure) => {
+                if failure.kind == FailureKind::Panic {
+                    self.panicked(&failure);
+                }
+                Err(failure.to_string())
+            }
+        }
+    }
+}
+
+impl SinkOfLibrary {
+    #[cold]
+    fn panicked(&self, failure: &Failure) {
+        if let Some(count) = self.panics.happened(Instant::now()) {
+            let listener = self.side.name();
+            say!(
+                SINK_PANICKED,
+                listener = listener,
+                "The sink of the queue '{}' of the listener '{listener}' {failure} ({count} times since the last such line)",
+                self.queue,
+            );
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use arc_swap::ArcSwap;
+
 use super::{Host, Life, Present};
 use crate::config::{Config, ListenerConfig};
 use crate::delivery::Delivery;
@@ -97,7 +99,7 @@ impl HostBuilder {
             before: &[],
         });
         let roster = roster.map_err(StartError::from);
-        let roster = roster
+        let mut roster = roster
             .and_then(|roster| roster.or_abandon(self.config.plugins.on_failure))
             .inspect_err(|_| {
                 // Listeners that were made until then may have opened queues.
@@ -120,6 +122,7 @@ impl HostBuilder {
             loads,
             retired: Retired::default(),
             prober: self.prober,
+            missing: ArcSwap::from_pointee(roster.take_missing()),
             life: Mutex::new(Life {
                 ended: false,
                 drain: self.config.shutdown.drain,

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
 use crate::Spi;
 use crate::config::{Config, SigningConfig};
 use crate::delivery::Delivery;
@@ -17,7 +19,9 @@ use crate::dispatch::{Dispatched, Dispatcher, Placed, Retired, StatsSnapshot, Ta
 use crate::event::Event;
 use crate::ffi::{Services, set_log_level};
 use crate::log::{bridge, say};
-use crate::register::{Job, Libraries, Loads, Made, Origin, Registrar, ReloadError, Reloaded};
+use crate::register::{
+    Job, Libraries, Loads, Made, MissingListener, Origin, Registrar, ReloadError, Reloaded,
+};
 
 pub use self::build::HostBuilder;
 use self::build::{prober, signer, warn_if_idle};
@@ -53,6 +57,7 @@ pub struct Host {
     present: Mutex<Present>,
     /// Held for a moment by whoever puts a table into service.
     life: Mutex<Life>,
+    missing: ArcSwap<Vec<MissingListener>>,
 }
 
 /// What the table in service was made of.
@@ -130,6 +135,12 @@ impl Host {
                 stats: listener.stats(),
             })
             .collect()
+    }
+
+    /// The entries of the configuration that are not switched off, and of which nothing is in
+    /// service since the start or the last reload. Does not wait for a reload under way.
+    pub fn missing_listeners(&self) -> Arc<Vec<MissingListener>> {
+        self.missing.load_full()
     }
 
     /// Whether the time of each call is measured.
@@ -215,7 +226,7 @@ impl Host {
         let before = Made::all(&self.dispatcher.table(), &present.origins);
         // What listeners have put there is theirs, and must not be lost to them.
         config.data_dir.clone_from(&present.config.data_dir);
-        let roster = Registrar::make(Job {
+        let mut roster = Registrar::make(Job {
             config: &config,
             services: &self.services,
             libraries: &self.libraries,
@@ -236,6 +247,7 @@ impl Host {
             let old = self.dispatcher.swap(table);
             (old, self.dispatcher.table())
         };
+        self.missing.store(Arc::new(roster.take_missing()));
         warn_if_idle(&new, &config);
         let mut changes = roster.changes_since(&before);
         // Whoever holds a listener is waited for.

@@ -118,10 +118,10 @@ codes! {
         "Let the host write to the file that the line names.";
 
     LISTENER_FAILED = "OPL0201" Error
-        "A listener returned an error for an event. The next listener was called all the same."
+        "A listener returned an error for an event. The next listener was called all the same. Of each listener ten such lines are logged at once, and beyond that one in ten seconds, with the number of errors since the line before and the last of them; how many were left over is said when the listener is shut down. `op_listener_call_errors_total` counts all."
         "See the listener's own documentation; the event's id is in the line.";
     LISTENER_PANICKED = "OPL0202" Error
-        "A listener panicked on an event. The panic was caught; the next listener was called all the same, and this one gets later events."
+        "A listener panicked on an event. The panic was caught; the next listener was called all the same, and this one gets later events. Logged as seldom as OPL0201."
         "Tell its author, with the place that the line names.";
     OVER_BUDGET = "OPL0203" Warn
         "A listener took longer over an event than its budget. The provider's answer waited for it. Logged once in ten seconds at the most for each listener, with the number of calls that went over meanwhile."
@@ -228,6 +228,9 @@ codes! {
     NOT_POLLED = "OPL0809" Warn
         "The entry of a listener says who may fetch what it has to deliver, and the listener has opened no queue to be fetched from: it hands its messages to a sink of its own, or to nobody. `[listener.poll]` has no effect."
         "Have the listener's messages fetched by its own settings (`method = \"poll\"` of `set-push`), or remove `[listener.poll]`.";
+    SINK_PANICKED = "OPL0810" Error
+        "The sink of a queue panicked. The panic was caught; the messages that it had in hand are tried again as after any failure. The line names the queue, the listener, and the panic's message and place. Logged once in ten seconds at the most for each queue."
+        "Tell the listener's author, with the place that the line names. `op-listener queue show QUEUE` shows what waits.";
     REDIS_CONNECTED = "OPL0701" Info
         "Redis does what it is asked: pending authorisations are there."
         "Nothing.";
@@ -256,7 +259,7 @@ codes! {
         "At a reload, what was to replace a listener was refused: the file, or its `init`. The listener that was in service before stays, with all that it is."
         "Do what the line before says, and reload again. What is in the directory is not what is running until then.";
     FILE_GONE = "OPL0604" Warn
-        "At a reload, the file of a plugin in service was gone from the plugin directory, so its listeners were shut down. A file that is there but cannot be used changes nothing, nor does the lack of one that is pinned, or that a `required` entry needs."
+        "At a reload, the file of a plugin in service was gone from the plugin directory, so its listeners were shut down. A file that is there but cannot be used changes nothing, nor does the lack of one that is pinned, or that a `required` entry needs. With `on_failure = \"abort\"`, `/readyz` turns to 503 until the entry is filled again or gone."
         "Nothing, if it was meant; then remove its entry too. Otherwise put the file back.";
     LEFT_BEHIND = "OPL0605" Error
         "A listener that was to end did not come back in time, from a call or from its own shutdown. It gets no more events, and whatever it holds stays held until the process ends."

@@ -4,12 +4,14 @@
 //! their own. [`subscribe`] is the one that the `op-listener` command uses.
 
 pub(crate) mod bridge;
+mod burst;
 pub mod codes;
 mod layout;
 mod said;
 mod seldom;
 mod subscribe;
 
+pub(crate) use burst::Burst;
 pub use codes::{Code, Severity};
 pub(crate) use layout::may_end_a_line;
 pub use said::said;

@@ -107,6 +107,9 @@ families! {
     ACTIVE = "op_listener_active" Gauge ["listener", "spi", "class"]
         "1 if the listener gets events at present. 0 if it is not enabled, or was switched off after panics (OPL0204).";
 
+    MISSING = "op_listener_missing" Gauge ["listener"]
+        "1 for each `[[listener]]` entry that is not switched off and of which nothing is in service: its plugin's file is gone (OPL0604) or was refused, or its `init` failed. No series while there is none.";
+
     EVENTS_DISPATCHED = "op_listener_events_dispatched" Counter ["spi"]
         "Events handed to the listeners of their SPI, if it has any.";
     FACTS_HELD = "op_listener_facts_held" Counter []

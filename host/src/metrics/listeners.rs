@@ -10,6 +10,9 @@ impl Source for Host {
         for listener in self.listeners() {
             tell(&listener, self.measures(), page);
         }
+        for missing in self.missing_listeners().iter() {
+            page.level(of::MISSING, &[&missing.name], 1);
+        }
         let loads = self.loads();
         for (outcome, count) in loads.files() {
             page.count(of::PLUGIN_FILES, &[outcome], count);

@@ -36,6 +36,21 @@ pub enum Ended {
     TimeLimit,
     /// It used as much memory as it was allowed, and failed or hung for want of more.
     MemoryLimit,
+    /// It was under way when the process that watches over it came to an end that is not its own:
+    /// how. The library may have ended it, and so may the system or a person.
+    Unwatched(Unwatched),
+}
+
+/// What became of the process that watches over a library.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unwatched {
+    /// It got this signal.
+    Signal(String),
+    /// It ended with this exit code, and without a verdict.
+    ExitCode(i32),
+    /// It gave no sign of life for longer than a probe may take.
+    Silent,
 }
 
 /// More of what a library said than this makes a line hard to read. In characters.
@@ -56,6 +71,13 @@ impl fmt::Display for ProbeFailure {
             Ended::MemoryLimit => {
                 write!(f, "it asked for more than {} MiB of memory", self.memory_mb)?;
             }
+            Ended::Unwatched(how) => match how {
+                Unwatched::Signal(name) => write!(f, "its probe was ended by {name}")?,
+                Unwatched::ExitCode(code) => {
+                    write!(f, "its probe was ended with exit code {code}")?;
+                }
+                Unwatched::Silent => f.write_str("its probe was stopped or held up")?,
+            },
         }
         if let Some(said) = &self.said {
             let length = said.chars().count();
@@ -71,7 +93,10 @@ impl fmt::Display for ProbeFailure {
         match self.ended {
             Ended::TimeLimit => f.write_str(", raise `probe_timeout_ms` under `[plugins]`")?,
             Ended::MemoryLimit => f.write_str(", raise `probe_memory_mb` under `[plugins]`")?,
-            _ => {}
+            Ended::Unwatched(_) => {
+                return f.write_str(" if it happens again, and don't load it until then");
+            }
+            Ended::Signal(_) | Ended::ExitCode(_) => {}
         }
         f.write_str(", or try it again with `op-listener probe --again FILE`")
     }
@@ -126,6 +151,16 @@ mod tests {
             "failed its probe in `init` of a::B: it was not done after 10000 ms: tell its author, \
              raise `probe_timeout_ms` under `[plugins]`, or try it again with `op-listener probe \
              --again FILE`"
+        );
+    }
+
+    #[test]
+    fn a_probe_that_was_ended_is_not_laid_to_the_limits() {
+        let killed = Ended::Unwatched(Unwatched::Signal("SIGKILL".to_owned()));
+        assert_eq!(
+            failure(Phase::Mapping, killed).to_string(),
+            "failed its probe while it was mapped and its constructors ran: its probe was ended by \
+             SIGKILL: tell its author if it happens again, and don't load it until then"
         );
     }
 

@@ -19,6 +19,12 @@
 //! outcome. So the host itself waits for one process and reads one short text; and when the host
 //! dies the supervisor notices, and clears up all the same.
 //!
+//! The library runs as the same user, so it can end the supervisor too. That one passes on each
+//! phase as it hears of it: when it ends without a verdict the host knows how far things were, and
+//! refuses the library. Signals that can be caught are, so that even then nothing is left behind.
+//! Nobody can tell who sent a signal (the service manager ends a whole group), so such an outcome
+//! is not remembered.
+//!
 //! # What is tried
 //!
 //! A probe must not do a listener's real work. `init` gets an empty configuration, a data
@@ -38,11 +44,12 @@ mod inside;
 mod prober;
 mod processes;
 mod report;
+mod scratch;
 mod supervise;
 mod system;
 mod verdicts;
 
-pub use failure::{Ended, ProbeFailure};
+pub use failure::{Ended, ProbeFailure, Unwatched};
 pub use prober::{Probed, Prober};
 pub use processes::run as run_process;
 pub use report::Phase;

@@ -10,9 +10,10 @@ use std::{env, thread};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::processes::{Bytes, MARK, Outcome, Request, SUBCOMMAND, Supervise};
+use super::processes::{Bytes, MARK, Outcome, Request, SUBCOMMAND, Supervise, Told};
+use super::report::Phase;
 use super::verdicts::{Finding, Verdict, Verdicts};
-use super::{Ended, ProbeFailure, system};
+use super::{Ended, ProbeFailure, Unwatched, scratch, system};
 use crate::config::{Config, ProbeConfig};
 use crate::library::{Distrust, Inspected, LoadError, Reason, Sealed, Staged, Trust, inspect};
 use crate::log::say;
@@ -37,6 +38,8 @@ pub struct Probed {
 
 /// How much longer than the library the supervisor may take, before it is given up.
 const GRACE: Duration = Duration::from_secs(15);
+/// What still stands in the pipe of a supervisor that was ended is read in less.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// More than any outcome takes, in bytes.
 const LONGEST_OUTCOME: u64 = 8 << 20;
 
@@ -106,6 +109,10 @@ impl Prober {
             // Not remembered: a library that is missing today is there tomorrow, and then the
             // constructors run that did not run today.
             Outcome::Refused(refusal) => refusal.into(),
+            // Not remembered either: whoever ended the probe need not have been the library.
+            Outcome::Failed(failure) if matches!(failure.ended, Ended::Unwatched(_)) => {
+                Reason::Probe(Box::new(failure))
+            }
             Outcome::Failed(failure) => {
                 self.remember(&sha256, file, Finding::Failed(failure.clone()));
                 Reason::Probe(Box::new(failure))
@@ -136,7 +143,7 @@ impl Prober {
         match failure.ended {
             Ended::TimeLimit => self.limits.timeout.as_millis() > failure.timeout_ms.into(),
             Ended::MemoryLimit => self.limits.memory_mb > failure.memory_mb,
-            Ended::Signal(_) | Ended::ExitCode(_) => false,
+            Ended::Signal(_) | Ended::ExitCode(_) | Ended::Unwatched(_) => false,
         }
     }
 
@@ -157,10 +164,13 @@ impl Prober {
         let staged = library.sealed().stage()?;
         let mut command = Command::new(&self.program);
         let bytes = hand_over(&staged, &mut command);
+        let scratch = scratch::new_name();
+        let timeout_ms = u64::try_from(self.limits.timeout.as_millis()).unwrap_or(u64::MAX);
         let request = Request::Supervise(Supervise {
             host: env!("CARGO_PKG_VERSION").to_owned(),
             bytes,
-            timeout_ms: u64::try_from(self.limits.timeout.as_millis()).unwrap_or(u64::MAX),
+            scratch: scratch.clone(),
+            timeout_ms,
             memory_mb: self.limits.memory_mb,
         });
         command
@@ -171,13 +181,57 @@ impl Prober {
             .env(MARK, "1");
         let answer = answer(command, self.limits.timeout + GRACE);
         staged.discard();
-        serde_json::from_slice(&answer?).map_err(|error| {
-            let program = &self.program;
-            io::Error::other(format!(
-                "{program:?} gave no answer ({error}): is it the op-listener command?"
-            ))
-        })
+        let Answer { told, how } = answer?;
+        match understand(&told) {
+            Understood::Ended(outcome) => Ok(outcome),
+            Understood::Began(phase) => {
+                // The tester ends with its supervisor.
+                scratch::remove(&scratch);
+                Ok(Outcome::Failed(ProbeFailure {
+                    phase,
+                    ended: Ended::Unwatched(how),
+                    said: None,
+                    timeout_ms,
+                    memory_mb: self.limits.memory_mb,
+                    remembered: None,
+                }))
+            }
+            Understood::Nothing => {
+                let program = &self.program;
+                Err(io::Error::other(format!(
+                    "{program:?} gave no answer ({}): is it the op-listener command?",
+                    match how {
+                        Unwatched::Signal(name) => format!("it was ended by {name}"),
+                        Unwatched::ExitCode(code) => format!("it ended with exit code {code}"),
+                        Unwatched::Silent => "it did not end".to_owned(),
+                    }
+                )))
+            }
+        }
     }
+}
+
+/// What the supervisor's lines come to.
+enum Understood {
+    /// It said what it found out.
+    Ended(Outcome),
+    /// It began, came as far as this, and said no more.
+    Began(Phase),
+    /// It said nothing that a supervisor says.
+    Nothing,
+}
+
+fn understand(told: &[u8]) -> Understood {
+    let mut understood = Understood::Nothing;
+    for line in serde_json::Deserializer::from_slice(told).into_iter() {
+        match line {
+            Ok(Told::Ends(outcome)) => return Understood::Ended(outcome),
+            Ok(Told::Begins(phase)) => understood = Understood::Began(phase),
+            // Cut off, where it was ended.
+            Err(_) => break,
+        }
+    }
+    understood
 }
 
 /// Puts the bytes where the supervisor finds them.
@@ -201,8 +255,16 @@ fn hand_over(staged: &Staged, command: &mut Command) -> Bytes {
     Bytes::Copy(staged.path().to_owned())
 }
 
-/// Runs a command to its end and returns what it wrote to standard output.
-fn answer(mut command: Command, patience: Duration) -> io::Result<Vec<u8>> {
+/// What a supervisor left behind.
+struct Answer {
+    /// What it wrote to standard output.
+    told: Vec<u8>,
+    /// How it ended.
+    how: Unwatched,
+}
+
+/// Runs a command to its end, or ends it.
+fn answer(mut command: Command, patience: Duration) -> io::Result<Answer> {
     let program = command.get_program().to_owned();
     let mut process = command
         .spawn()
@@ -216,19 +278,33 @@ fn answer(mut command: Command, patience: Duration) -> io::Result<Vec<u8>> {
         // Nobody waits for it any more where this fails.
         let _ = sender.send(read.map(|_| answer));
     });
-    let answer = match reader {
-        Ok(_) => receiver
-            .recv_timeout(patience)
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
-        Err(error) => Err(error),
+    let told = match reader {
+        Ok(_) => receiver.recv_timeout(patience).ok(),
+        Err(_) => None,
     };
-    if answer.is_err() {
+    if told.is_none() {
         // Fails where it has ended already.
         let _ = process.kill();
     }
     // Fails where the host ignores the end of its children; then there is nothing to reap.
-    let _ = process.wait();
-    answer
+    let status = process.wait();
+    match told {
+        Some(told) => Ok(Answer {
+            told: told?,
+            how: match status.map(system::how) {
+                Ok(Ended::Signal(name)) => Unwatched::Signal(name),
+                Ok(Ended::ExitCode(code)) => Unwatched::ExitCode(code),
+                _ => Unwatched::Silent,
+            },
+        }),
+        // What it wrote before it fell silent.
+        None => Ok(Answer {
+            told: receiver
+                .recv_timeout(LAST_WORDS)
+                .map_err(io::Error::other)??,
+            how: Unwatched::Silent,
+        }),
+    }
 }
 
 fn sha256(library: &Inspected) -> String {

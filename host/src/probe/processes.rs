@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::report::Refusal;
+use super::report::{Phase, Refusal};
 use super::{ProbeFailure, inside, supervise};
 
 /// The hidden subcommand of `op-listener` behind which [`run`] stands.
@@ -29,6 +29,8 @@ pub(super) struct Supervise {
     /// The version of the host that asks.
     pub(super) host: String,
     pub(super) bytes: Bytes,
+    /// The directory to be made for what the library writes.
+    pub(super) scratch: PathBuf,
     pub(super) timeout_ms: u64,
     pub(super) memory_mb: u32,
 }
@@ -55,7 +57,17 @@ pub(super) enum Bytes {
     Copy(PathBuf),
 }
 
-/// What the supervisor answers.
+/// A line of the supervisor's to the host.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Told {
+    /// This is under way.
+    Begins(Phase),
+    /// The last line.
+    Ends(Outcome),
+}
+
+/// What the supervisor found out.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Outcome {
@@ -77,7 +89,7 @@ const FAILED: u8 = 4;
 #[doc(hidden)]
 pub fn run(request: &str) -> u8 {
     let done = match serde_json::from_str(request) {
-        Ok(Request::Supervise(orders)) => tell(&supervise::supervise(&orders)),
+        Ok(Request::Supervise(orders)) => tell(&Told::Ends(supervise::supervise(&orders))),
         Ok(Request::Inside(orders)) => inside::test(&orders),
         Err(error) => Err(io::Error::other(format!("the request: {error}"))),
     };
@@ -90,8 +102,9 @@ pub fn run(request: &str) -> u8 {
     }
 }
 
-fn tell(outcome: &Outcome) -> io::Result<()> {
+/// Tells the host.
+pub(super) fn tell(what: &Told) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(serde_json::to_string(outcome)?.as_bytes())?;
+    out.write_all(format!("{}\n", serde_json::to_string(what)?).as_bytes())?;
     out.flush()
 }

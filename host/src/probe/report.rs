@@ -14,6 +14,8 @@ use crate::library::Reason;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
+    /// All is made ready for the library.
+    Begin,
     /// The library is mapped, and its constructors run.
     Mapping,
     /// Its table is read.
@@ -37,6 +39,7 @@ pub enum Phase {
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Begin => f.write_str("soon after it began"),
             Self::Mapping => f.write_str("while it was mapped and its constructors ran"),
             Self::Table => f.write_str("while its table was read"),
             Self::Start => f.write_str("when it was started"),

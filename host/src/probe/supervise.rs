@@ -3,15 +3,17 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{env, thread};
 
-use super::processes::{Bytes, Inside, MARK, Outcome, Request, SUBCOMMAND, Supervise};
+use super::processes::{Bytes, Inside, MARK, Outcome, Request, SUBCOMMAND, Supervise, Told, tell};
 use super::report::{self, Phase, Refusal, Report};
-use super::{Ended, ProbeFailure, system};
+use super::scratch::Scratch;
+use super::system::Signals;
+use super::{Ended, ProbeFailure, Unwatched, system};
 
 /// Between two looks at what has no way to make itself heard: the memory in use, the host's end.
 const TICK: Duration = Duration::from_millis(5);
@@ -32,13 +34,15 @@ pub(super) fn supervise(orders: &Supervise) -> Outcome {
             orders.host
         ));
     }
-    let probed = system::become_supervisor()
-        .and_then(|()| Scratch::new())
-        .and_then(|scratch| probe(orders, &scratch.path));
+    let probed = system::become_supervisor().and_then(|signals| {
+        let scratch = Scratch::new(&orders.scratch)?;
+        probe(orders, scratch.path(), &signals)
+    });
     probed.unwrap_or_else(|error| Outcome::Impossible(error.to_string()))
 }
 
-fn probe(orders: &Supervise, scratch: &Path) -> io::Result<Outcome> {
+fn probe(orders: &Supervise, scratch: &Path, signals: &Signals) -> io::Result<Outcome> {
+    pass_on(&Phase::Begin);
     let token = uuid::Uuid::now_v7().simple().to_string();
     let mut tester = start(orders, &token, scratch)?;
     let (sender, heard) = channel();
@@ -46,11 +50,20 @@ fn probe(orders: &Supervise, scratch: &Path) -> io::Result<Outcome> {
     system::watch(&tester, move || drop(sender.send(Heard::End)));
     let mut progress = Progress::default();
     let limit = Duration::from_millis(orders.timeout_ms);
-    let stopped = attend(&mut tester, &heard, &mut progress, limit);
+    let mut stopped = attend(&mut tester, &heard, &mut progress, signals, limit);
     system::kill_all(&mut tester);
     let status = tester.wait()?;
     system::kill_the_rest();
+    let then = progress.phase.clone();
     progress.hear_last_words(&heard);
+    if matches!(stopped, Some(Stopped::Signal(_))) && then.is_some() {
+        // The library went on until it was stopped.
+        progress.phase = then;
+    }
+    // One that the tester sent and did not outlive for long.
+    if let Some(signal) = signals.first() {
+        stopped = Some(Stopped::Signal(signal));
+    }
     Ok(progress.judge(stopped, system::how(status), orders))
 }
 
@@ -115,9 +128,16 @@ fn listen(tester: &mut Child, token: String, sender: &Sender<Heard>) -> io::Resu
     Ok(())
 }
 
+/// Lets the host know how far things are.
+fn pass_on(phase: &Phase) {
+    // Where it is gone, that is noticed soon.
+    let _ = tell(&Told::Begins(phase.clone()));
+}
+
 /// Why the tester was stopped.
-#[derive(Clone, Copy)]
 enum Stopped {
+    /// This process was told to end, by this signal.
+    Signal(String),
     /// Its time was over.
     TimeLimit,
     /// Nobody waits for the outcome any more.
@@ -129,6 +149,7 @@ fn attend(
     tester: &mut Child,
     heard: &Receiver<Heard>,
     progress: &mut Progress,
+    signals: &Signals,
     limit: Duration,
 ) -> Option<Stopped> {
     let mut deadline = Instant::now() + TO_BEGIN;
@@ -137,10 +158,17 @@ fn attend(
         if left.is_zero() {
             return Some(Stopped::TimeLimit);
         }
+        if let Some(signal) = signals.first() {
+            return Some(Stopped::Signal(signal));
+        }
         match heard.recv_timeout(left.min(TICK)) {
             Ok(Heard::End) => return None,
             Ok(heard) => {
                 let before = progress.phase.is_none();
+                // What was begun after a signal had come is not what sent it.
+                if !before && let Some(signal) = signals.first() {
+                    return Some(Stopped::Signal(signal));
+                }
                 progress.hear(heard);
                 if before && progress.phase.is_some() {
                     deadline = Instant::now() + limit;
@@ -172,7 +200,10 @@ struct Progress {
 impl Progress {
     fn hear(&mut self, heard: Heard) {
         match heard {
-            Heard::Report(Report::Begins(phase)) => self.phase = Some(phase),
+            Heard::Report(Report::Begins(phase)) => {
+                pass_on(&phase);
+                self.phase = Some(phase);
+            }
             Heard::Report(Report::Refused(refusal)) => self.refused = Some(refusal),
             Heard::Report(Report::Declined { class, why }) => {
                 self.declined.push(format!("{class}: {why}"));
@@ -207,7 +238,9 @@ impl Progress {
                 format!(": {said}")
             }
         };
-        let Some(phase) = self.phase else {
+        let signalled = matches!(stopped, Some(Stopped::Signal(_)));
+        let begun = self.phase.or(signalled.then_some(Phase::Begin));
+        let Some(phase) = begun else {
             return Outcome::Impossible(format!(
                 "its process ended before it began ({}){}",
                 match stopped {
@@ -220,6 +253,7 @@ impl Progress {
         let ended = match stopped {
             Some(Stopped::Abandoned) => return Outcome::Impossible("it was given up".to_owned()),
             Some(Stopped::TimeLimit) => Ended::TimeLimit,
+            Some(Stopped::Signal(signal)) => Ended::Unwatched(Unwatched::Signal(signal)),
             None if phase == Phase::Exit && ended == Ended::ExitCode(0) => {
                 return match self.refused {
                     Some(refusal) => Outcome::Refused(refusal),
@@ -232,7 +266,7 @@ impl Progress {
             None if ended == Ended::Signal("SIGXCPU".to_owned()) => Ended::TimeLimit,
             None => ended,
         };
-        let out_of_memory = ended != Ended::ExitCode(0)
+        let out_of_memory = !matches!(ended, Ended::ExitCode(0) | Ended::Unwatched(_))
             && (self.memory >= nearly_all_of(orders.memory_mb) || speaks_of_memory(&self.said));
         Outcome::Failed(ProbeFailure {
             phase,
@@ -294,31 +328,6 @@ fn last_words(mut from: impl Read) -> String {
     harmless
 }
 
-/// A directory for what the library writes. Removed with the drop.
-struct Scratch {
-    path: PathBuf,
-}
-
-impl Scratch {
-    fn new() -> io::Result<Self> {
-        let name = format!("op-listener-probe-{}", uuid::Uuid::now_v7().simple());
-        let path = env::temp_dir().join(name);
-        #[cfg_attr(not(unix), allow(unused_mut, reason = "the mode is Unix's"))]
-        let mut builder = fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&path)?;
-        Ok(Self { path })
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed is left to the system, as other temporary files are.
-        let _ = fs::remove_dir_all(&self.path);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -340,6 +349,7 @@ mod tests {
         let orders = Supervise {
             host: String::new(),
             bytes: Bytes::StandardInput,
+            scratch: "nowhere".into(),
             timeout_ms: 1000,
             memory_mb: 64,
         };

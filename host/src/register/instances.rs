@@ -17,10 +17,10 @@ use super::error::LookError;
 use super::libraries::Libraries;
 use super::loads::Loads;
 use super::made::{Made, Origin};
-use super::roster::Roster;
+use super::roster::{MissingListener, Roster};
 use super::telling::at;
 use crate::Spi;
-use crate::config::{Config, ListenerConfig};
+use crate::config::{Config, ListenerConfig, OnFailure};
 use crate::dispatch::{Placed, Registered, Retired};
 use crate::ffi::{self, FailureKind, HostSide, Instance, Services};
 use crate::log::{codes, say};
@@ -95,6 +95,7 @@ impl<'a> Registrar<'a> {
         };
         registrar.make_all();
         Ok(Roster {
+            missing: registrar.missing(),
             made: registrar.made,
             refused: registrar.refused + registrar.catalogue.refused(),
             required: registrar.required,
@@ -131,6 +132,20 @@ impl<'a> Registrar<'a> {
                 Some(other) => Err(self.refuse_name(&entry, other)),
             };
         }
+    }
+
+    /// The entries that are not switched off and came to nothing.
+    fn missing(&self) -> Vec<MissingListener> {
+        let abort = self.config.plugins.on_failure == OnFailure::Abort;
+        let entries = self.config.listeners.iter().filter(|entry| entry.enabled);
+        entries
+            .filter(|entry| !self.made.iter().any(|made| made.is_of(entry)))
+            .map(|entry| MissingListener {
+                name: entry.name.clone(),
+                plugin: entry.plugin.clone(),
+                needed: abort || entry.required,
+            })
+            .collect()
     }
 
     /// Entries for the plugins that the configuration does not mention, by the files' names: those

@@ -17,4 +17,4 @@ pub(crate) use instances::{Job, Registrar};
 pub(crate) use libraries::Libraries;
 pub(crate) use loads::Loads;
 pub(crate) use made::{Made, Origin};
-pub use roster::Reloaded;
+pub use roster::{MissingListener, Reloaded};

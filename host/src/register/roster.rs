@@ -15,6 +15,22 @@ pub(crate) struct Roster {
     pub(super) refused: usize,
     /// The first required entry that is missing.
     pub(super) required: Option<String>,
+    /// The entries of which nothing is in service.
+    pub(super) missing: Vec<MissingListener>,
+}
+
+/// An entry of the configuration that is not switched off, and of which nothing is in service: the
+/// file of its plugin is gone, say, or was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MissingListener {
+    /// The name of the instance.
+    pub name: String,
+    /// The plugin's id.
+    pub plugin: String,
+    /// Whether a host would not start without it: it is `required`, or the policy is
+    /// `on_failure = "abort"`.
+    pub needed: bool,
 }
 
 /// What a reload has changed. Counts are of listeners, each SPI of an entry being one.
@@ -91,6 +107,11 @@ impl Roster {
         let new = placed(new);
         drop(self);
         Retired::end_unused(new)
+    }
+
+    /// The entries of which nothing is in service.
+    pub(crate) fn take_missing(&mut self) -> Vec<MissingListener> {
+        std::mem::take(&mut self.missing)
     }
 
     /// What has changed since.

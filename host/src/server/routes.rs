@@ -142,10 +142,28 @@ fn hindrances(shared: &Shared) -> Vec<Value> {
             }));
         }
     }
+    reasons.extend(missing_listeners(shared));
     if shared.is_stopping() {
         reasons.push(json!({ "reason": "stopping", "detail": "the host was asked to stop" }));
     }
     reasons
+}
+
+/// Listeners that the configuration does not do without, and that are not there: events would be
+/// taken and answered as if nothing were missing.
+fn missing_listeners(shared: &Shared) -> Option<Value> {
+    let missing = shared.host.missing_listeners();
+    let needed = missing.iter().filter(|listener| listener.needed);
+    let names: Vec<&str> = needed.map(|listener| listener.name.as_str()).collect();
+    if names.is_empty() {
+        return None;
+    }
+    Some(json!({
+        "reason": "listener_missing",
+        "listeners": names,
+        "detail": "nothing is in service of entries that the host would not start without: put their \
+                   plugins back and reload, or remove the entries or switch them off",
+    }))
 }
 
 async fn readiness(shared: &Arc<Shared>) -> Answer {

@@ -22,6 +22,7 @@ use log::{LateLog, LogError};
 use record::{Entry, Filter, Format, Kind};
 
 op_listener_api::export! {
+    vendor = "The op-listener developers";
     IdTokenIssueEventListener for AuditLog,
     AccessTokenIssueEventListener for AuditLog,
     SubjectAuthAndConsentEventListener for AuditLog,

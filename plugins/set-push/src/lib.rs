@@ -19,6 +19,7 @@ use content::{Facts, Kind};
 use delivery::{Authorization, Receiver};
 
 op_listener_api::export! {
+    vendor = "The op-listener developers";
     IdTokenIssueEventListener for SetPush,
     AccessTokenIssueEventListener for SetPush,
     SubjectAuthAndConsentEventListener for SetPush,

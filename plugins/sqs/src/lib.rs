@@ -16,6 +16,7 @@ use body::{Entry, Kind};
 use publisher::Publisher;
 
 op_listener_api::export! {
+    vendor = "The op-listener developers";
     IdTokenIssueEventListener for TokenEventSqsPublisher,
     AccessTokenIssueEventListener for TokenEventSqsPublisher,
     SubjectAuthAndConsentEventListener for SubjectEventSqsPublisher,

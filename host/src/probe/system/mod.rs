@@ -15,8 +15,8 @@ use other as platform;
 use unix as platform;
 
 pub(super) use platform::{
-    KEPT_ENVIRONMENT, Reports, become_supervisor, confine, has_ended, how, kill_all, kill_the_rest,
-    memory_of, nobody_listens, watch,
+    KEPT_ENVIRONMENT, Reports, Signals, become_supervisor, confine, has_ended, how, kill_all,
+    kill_the_rest, memory_of, nobody_listens, watch,
 };
 
 /// This program, to be executed anew.

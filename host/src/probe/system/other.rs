@@ -26,8 +26,18 @@ pub(in crate::probe) fn confine(orders: &Inside) -> io::Result<(Reports, Staged)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "its twin can fail")]
-pub(in crate::probe) fn become_supervisor() -> io::Result<()> {
-    Ok(())
+pub(in crate::probe) fn become_supervisor() -> io::Result<Signals> {
+    Ok(Signals)
+}
+
+/// There are none.
+pub(in crate::probe) struct Signals;
+
+impl Signals {
+    #[expect(clippy::unused_self, reason = "its twin has something to look at")]
+    pub(in crate::probe) fn first(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Left to [`has_ended`].

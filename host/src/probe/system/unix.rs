@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -16,7 +16,7 @@ use rustix::process::{
     kill_process_group, setrlimit, setsid, waitid,
 };
 use rustix::stdio::{dup2_stdin, dup2_stdout};
-use signal_hook::consts::SIGCHLD;
+use signal_hook::consts::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
 use crate::library::Staged;
 use crate::probe::Ended;
@@ -92,7 +92,7 @@ fn limit(resource: Resource, most: u64) -> io::Result<()> {
 
 /// Leaves the terminal, so that its signals do not end a probe half way, and on Linux adopts
 /// whatever the tester orphans.
-pub(in crate::probe) fn become_supervisor() -> io::Result<()> {
+pub(in crate::probe) fn become_supervisor() -> io::Result<Signals> {
     // Fails where this is so already.
     let _ = setsid();
     // A program that ignores this signal hands that on to what it starts, and then nobody learns
@@ -100,7 +100,23 @@ pub(in crate::probe) fn become_supervisor() -> io::Result<()> {
     signal_hook::flag::register(SIGCHLD, Arc::new(AtomicBool::new(false)))?;
     #[cfg(target_os = "linux")]
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    Ok(())
+    let caught = Arc::new(AtomicUsize::new(0));
+    for signal in [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM] {
+        let number = usize::try_from(signal).unwrap_or_default();
+        signal_hook::flag::register_usize(signal, Arc::clone(&caught), number)?;
+    }
+    Ok(Signals(caught))
+}
+
+/// Signals that would have ended the supervisor.
+pub(in crate::probe) struct Signals(Arc<AtomicUsize>);
+
+impl Signals {
+    /// The name of one that came.
+    pub(in crate::probe) fn first(&self) -> Option<String> {
+        let number = i32::try_from(self.0.load(Ordering::SeqCst)).ok()?;
+        (number != 0).then(|| name_of(number))
+    }
 }
 
 /// Calls `on_end` once the process has ended. Its number stays its own until it is waited for.
@@ -147,11 +163,15 @@ pub(in crate::probe) fn kill_the_rest() {
 /// How the tester ended.
 pub(in crate::probe) fn how(status: ExitStatus) -> Ended {
     match status.signal() {
-        Some(signal) => Ended::Signal(match signal_hook::low_level::signal_name(signal) {
-            Some(name) => name.to_owned(),
-            None => format!("signal {signal}"),
-        }),
+        Some(signal) => Ended::Signal(name_of(signal)),
         None => Ended::ExitCode(status.code().unwrap_or(-1)),
+    }
+}
+
+fn name_of(signal: i32) -> String {
+    match signal_hook::low_level::signal_name(signal) {
+        Some(name) => name.to_owned(),
+        None => format!("signal {signal}"),
     }
 }
 
