@@ -6,14 +6,14 @@
 //!
 //! `cargo bench -p op-listener-host --bench parse`
 
+mod bare;
+
+use bare::Bare;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use op_listener_host::clients::ClientRegistry;
 use op_listener_host::flow::FlowRule;
 use op_listener_host::intake::Pipeline;
 use op_listener_host::intake::ndjson::Lines;
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use std::borrow::Cow;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,35 +23,6 @@ const CLIENTS: &str = include_str!("../../tests/recording/clients.json");
 
 /// How often each is timed by turns; one timing takes all lines of a set once.
 const TURNS: usize = 2001;
-
-/// A text that is borrowed unless it is written with escapes, also within an `Option`.
-#[derive(Deserialize)]
-#[serde(transparent)]
-#[expect(dead_code, reason = "it is parsed, and that is what is measured")]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// The members as a parse without any rule gives them.
-#[derive(Deserialize)]
-#[expect(dead_code, reason = "they are parsed, and that is what is measured")]
-struct Bare<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
-    #[serde(borrow)]
-    id: Option<Text<'a>>,
-    #[serde(borrow)]
-    txn: Option<Text<'a>>,
-    time: Option<f64>,
-    #[serde(borrow)]
-    issuer: Option<Text<'a>>,
-    #[serde(borrow)]
-    client_id: Cow<'a, str>,
-    #[serde(borrow)]
-    subject: Option<Text<'a>>,
-    #[serde(borrow)]
-    claims: Option<&'a RawValue>,
-    #[serde(borrow)]
-    client: Option<&'a RawValue>,
-}
 
 /// The lines of the recording, and ways to read them.
 struct Input {

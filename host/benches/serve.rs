@@ -50,7 +50,7 @@ const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 /// The digits of ids that are set anew for each event.
 const DIGITS: usize = 16;
 
-const EVENT: &str = r#"{"type":"access_token_issue","id":"bench-################","txn":"5f1c1f2e-8a64-4c43-9d2b-1f4f9f2f6f10","time":1523304728.25,"issuer":"https://op.example.com","client_id":"000123","subject":"alice","claims":{"iss":"https://op.example.com","sub":"alice","client_id":"000123","scope":"openid profile email","aud":["https://api.example.com"],"iat":1523304728,"exp":1523305328,"jti":"b1f5d3d0c0f24e2f"}}"#;
+const EVENT: &str = r#"{"type":"id_token_issue","id":"bench-################","txn":"5f1c1f2e-8a64-4c43-9d2b-1f4f9f2f6f10","time":1523304728.25,"issuer":"https://op.example.com","client_id":"000123","subject":"alice","claims":{"iss":"https://op.example.com","sub":"alice","aud":"000123","nonce":"n-0S6_WzA2Mj","acr":"urn:example:loa:2","amr":["pwd","otp"],"auth_time":1523304720,"iat":1523304728,"exp":1523305328}}"#;
 
 /// Where a server listens.
 #[derive(Clone)]
@@ -389,6 +389,7 @@ fn main() {
     let counts = server.counts();
     assert_eq!((counts.events.refused, counts.duplicates), (0, 0));
     assert!(counts.events.dispatched > 0);
+    assert_eq!(counts.events.calls, counts.events.dispatched);
     assert_eq!(server.stop(Duration::from_secs(10)), 0);
     assert_eq!(host.shutdown(), 0);
     runtime.shutdown_background();

@@ -23,7 +23,10 @@ trap 'rm -rf "$made"' EXIT
 "$here/generate.sh" "$target/op-listener" "$made"
 put 755 "$target/op-listener" usr/bin/op-listener
 put 755 "$target/op-listener-audit-verify" usr/bin/op-listener-audit-verify
-put 644 "$target/libop_listener_audit_log.so" usr/lib/op-listener/plugins/libop_listener_audit_log.so
+for plugin in audit_log set_push sqs; do
+    library=libop_listener_$plugin.so
+    put 644 "$target/$library" "usr/lib/op-listener/plugins/$library"
+done
 put 644 "$here/config.toml" etc/op-listener/config.toml
 put 644 "$here/op-listener.service" usr/lib/systemd/system/op-listener.service
 put 644 "$here/op-listener.sysusers" usr/lib/sysusers.d/op-listener.conf
@@ -40,7 +43,12 @@ put 644 "$root/host/EVENTS.md" $doc/EVENTS.md
 put 644 "$root/host/LOG-CODES.md" $doc/LOG-CODES.md
 put 644 "$root/host/METRICS.md" $doc/METRICS.md
 put 644 "$root/host/CHECKS.md" $doc/CHECKS.md
-put 644 "$root/plugins/audit-log/README.md" $doc/audit-log.md
+put 644 "$root/host/DELIVERY.md" $doc/DELIVERY.md
+put 644 "$root/host/FLOW.md" $doc/FLOW.md
+put 644 "$root/host/HTTP.md" $doc/HTTP.md
+for plugin in audit-log set-push sqs; do
+    put 644 "$root/plugins/$plugin/README.md" "$doc/$plugin.md"
+done
 put 644 "$here/debian/copyright" $doc/copyright
 put 644 "$here/grafana/op-listener.json" $doc/grafana/op-listener.json
 put 644 "$here/prometheus/op-listener.rules.yml" $doc/prometheus/op-listener.rules.yml

@@ -13,7 +13,7 @@ use arc_swap::{ArcSwap, Guard};
 use crate::Host;
 use crate::clients::{ClientRegistry, ClientsError};
 use crate::config::Config;
-use crate::event::Limits;
+use crate::event::{Event, Limits};
 #[cfg(feature = "redis")]
 use crate::flow::StoreError;
 use crate::flow::{Decision, Evicted, FlowRule, Ignored, Outcome, Patience};
@@ -195,7 +195,12 @@ impl Feed {
             let patience = Patience::until(self.patience, stop);
             match pipeline.process_line_within(line, patience) {
                 // Kept until its event was dispatched.
-                Ok(decision) => self.act(&decision, host, totals),
+                Ok(decision) => {
+                    // Nobody sends it again: what could not be stored is lost, as the log says.
+                    if let Err(NotStored(decision)) = self.act(decision, host, totals) {
+                        self.dispatched(&decision, totals);
+                    }
+                }
                 Err(refusal) => {
                     self.counts.refused(&refusal);
                     refused(&refusal, totals);
@@ -205,26 +210,67 @@ impl Feed {
         }
     }
 
-    /// Does what was decided, and counts it.
+    /// Does what was decided, and counts it. An event of which something could not be stored, what
+    /// listeners pushed for it, counts as dispatched only after [`Feed::dispatched`].
+    ///
+    /// # Errors
+    ///
+    /// It could not be stored.
     #[inline]
-    pub(crate) fn act(&self, decision: &Decision<'_>, host: &Host, totals: &mut Totals) {
+    pub(crate) fn act<'d>(
+        &self,
+        decision: Decision<'d>,
+        host: &Host,
+        totals: &mut Totals,
+    ) -> Result<(), NotStored<'d>> {
         if let Some(evicted) = &decision.evicted {
             self.counts.dropped();
             dropped(evicted, totals);
         }
         match &decision.outcome {
             Outcome::Dispatch(event) => {
-                let dispatched = host.dispatch(event);
-                totals.dispatched += 1;
-                totals.calls += u64::from(dispatched.calls);
-                totals.failures += u64::from(dispatched.failures);
+                if self.dispatch(event, host, totals) {
+                    return Ok(());
+                }
+                return Err(NotStored(Box::new(decision)));
             }
             Outcome::Held | Outcome::NothingDue => totals.held += 1,
             Outcome::Ignored(why) => ignored(why, totals),
         }
         self.counts.outcome(&decision.outcome);
+        Ok(())
+    }
+
+    /// Counts an event as dispatched of which something could not be stored.
+    fn dispatched(&self, decision: &Decision<'_>, totals: &mut Totals) {
+        totals.dispatched += 1;
+        self.counts.outcome(&decision.outcome);
+    }
+
+    /// Takes a decision back whose event is to be sent again, since something could not be stored.
+    pub(crate) fn take_back(&self, not_stored: NotStored<'_>) {
+        self.flow.take_back(*not_stored.0);
+    }
+
+    /// Dispatches an event that is due, and counts it, unless something of it could not be stored: says
+    /// whether all was.
+    #[must_use]
+    #[inline]
+    pub(crate) fn dispatch(&self, event: &Event<'_>, host: &Host, totals: &mut Totals) -> bool {
+        let dispatched = host.dispatch(event);
+        totals.calls += u64::from(dispatched.calls);
+        totals.failures += u64::from(dispatched.failures);
+        let is_stored = dispatched.not_stored == 0;
+        if is_stored {
+            totals.dispatched += 1;
+            self.counts.dispatched(event.spi());
+        }
+        is_stored
     }
 }
+
+/// An event whose listeners were called, and of which what they pushed could not be stored.
+pub(crate) struct NotStored<'d>(Box<Decision<'d>>);
 
 fn flow_rule(config: &Config) -> Result<FlowRule, FeedError> {
     if let Some(redis) = &config.flow.redis {

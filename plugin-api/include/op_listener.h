@@ -123,6 +123,10 @@ typedef uint32_t op_listener_status;
  *   "when_full": "reject" or "drop-oldest", "pause_after_ms": 60000.
  * Output: {"queue": 7, "name": "instance/second", "options": {...}}: the queue's number, its name as
  * operators see it, and what is in force.
+ * With "polled": true the queue has no sink: `sink` is 0, and what is pushed waits until its receiver
+ * fetches it over HTTP (RFC 8936). Only messages of the content type "application/secevent+jwt", with a
+ * SET in compact form for payload and its `jti` for "id", are taken. The output has "polled": true then.
+ * Where it has not, the host is one of before such queues: close the queue, and fail.
  *
  * QUEUE_PUSH puts a message into a queue. Input, bytes: the queue's number (8), the length of a header
  * (4), the header, and the payload to the end. The header is empty or a JSON object with any of "key",

@@ -209,6 +209,50 @@ impl<'a> InitContext<'a> {
             .map_err(|error| error.context("the delivery queue"))
     }
 
+    /// Opens a delivery queue without a sink: what is pushed waits until its receiver fetches it from
+    /// the host over HTTP, and acknowledges it (poll-based delivery of Security Event Tokens, RFC 8936).
+    /// The operator says under `[listener.poll]` who that is.
+    ///
+    /// Only SETs can be fetched: messages with the content type `application/secevent+jwt`, a SET in
+    /// compact form for payload, and the SET's `jti` for [id](crate::Message::id). Of the options
+    /// those about order and bounds are of use. Otherwise all is as with [`InitContext::queue`]: a
+    /// listener that opens a queue of the same name with a sink the next time takes over what waits.
+    ///
+    /// ```
+    /// use op_listener_api::*;
+    ///
+    /// struct Publisher {
+    ///     queue: Queue,
+    /// }
+    ///
+    /// impl Lifecycle for Publisher {
+    ///     fn init(context: &InitContext<'_>) -> Result<Self, Error> {
+    ///         Ok(Self { queue: context.polled_queue(QueueOptions::new())? })
+    ///     }
+    /// }
+    ///
+    /// impl IdTokenIssueEventListener for Publisher {
+    ///     fn id_token_issued(&self, event: &IdTokenIssueEvent<'_>, context: &EventContext<'_>) -> Result<(), Error> {
+    ///         let set = context.jwt_signer().set(event).sign()?;
+    ///         let message = Message::new(set.as_bytes()).id(event.id());
+    ///         self.queue.push(&message.content_type("application/secevent+jwt"))
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As with [`InitContext::queue`]; the operator has not said who may fetch; or the host is one of
+    /// before such queues.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "made where it is passed, and of no use afterwards"
+    )]
+    pub fn polled_queue(&self, options: QueueOptions) -> Result<Queue, Error> {
+        Queue::open_polled(self.host, self.is_probe(), &options)
+            .map_err(|error| error.context("the delivery queue"))
+    }
+
     /// Signs with the provider's key in the name of an issuer, for a token that belongs to no event: one
     /// that verifies a connection, say. There is no issuer to know here, so the configuration has to
     /// name it; the signer of an event comes with the event, see

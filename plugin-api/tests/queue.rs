@@ -171,3 +171,54 @@ fn a_push_that_is_refused_fails_the_call() {
     let _next = publisher(&host, &json!({}));
     assert_eq!(host.queue("publisher").deliver().len(), 1);
 }
+
+/// Has the subject fetched, as what it says it is.
+struct Fetched {
+    queue: Queue,
+}
+
+impl Lifecycle for Fetched {
+    fn init(context: &InitContext<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            queue: context.polled_queue(QueueOptions::new())?,
+        })
+    }
+}
+
+impl IdTokenIssueEventListener for Fetched {
+    fn id_token_issued(
+        &self,
+        event: &IdTokenIssueEvent<'_>,
+        _: &EventContext<'_>,
+    ) -> Result<(), Error> {
+        let message = Message::new(event.subject().as_bytes()).id(event.id());
+        self.queue.push(&message.content_type(event.client_id()))
+    }
+}
+
+#[test]
+fn a_queue_without_a_sink_takes_sets_alone_and_gives_them_out_until_they_are_acknowledged() {
+    let host = Host::new();
+    let instance = host
+        .id_token_issue::<Fetched>("fetched", &json!({}))
+        .unwrap();
+    let queue = host.queue("fetched");
+    for (subject, media) in [("a.b.c", "text/plain"), ("a b", "application/secevent+jwt")] {
+        let event = IdTokenIssue::new().subject(subject).client_id(media);
+        let refused = instance.call(&event).unwrap_err();
+        assert!(
+            refused.message().contains("Security Event Tokens"),
+            "{refused}"
+        );
+    }
+    let set = IdTokenIssue::new()
+        .subject("a.b.c")
+        .client_id("application/secevent+jwt")
+        .id("e-1");
+    instance.call(&set).unwrap();
+    assert_eq!(queue.fetch(0).len(), 0);
+    assert_eq!(queue.fetch(5)[0].attempts, 1);
+    assert_eq!(queue.fetch(5)[0].attempts, 2);
+    assert!(queue.acknowledge("e-1") && !queue.acknowledge("e-1"));
+    assert!(queue.fetch(5).is_empty());
+}

@@ -173,7 +173,8 @@ fn nothing_of_a_library_is_run() {
 #[test]
 #[cfg(target_os = "linux")]
 fn nothing_of_a_library_that_is_refused_is_run() {
-    let trace = std::env::temp_dir().join(format!("op-listener-trace-{}", std::process::id()));
+    let dir = tempfile::tempdir().unwrap();
+    let trace = dir.path().join("trace");
     let library = library_in_c("trace-refused", &[&format!("TRACE={trace:?}")]);
     let mut bytes = std::fs::read(library).unwrap();
     // Of another interface, or one that aborts on panic.

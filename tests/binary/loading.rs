@@ -327,7 +327,7 @@ fn what_becomes_of_the_file_while_the_host_runs_does_not_matter() {
     std::fs::write(setup.plugins().join("libpuppet.so"), vec![0xCC; 1 << 20]).unwrap();
     std::fs::remove_file(setup.plugins().join("libchorus.so")).unwrap();
     running.send(&format!("{}\n{}\n", id_token("e1"), access_token("e2")));
-    running.wait_for("e2");
+    running.wait_for("event=e2");
     let finished = running.finish();
     assert_eq!(finished.code(), Some(0), "{}", finished.stderr);
     let events = setup.record("record.ndjson");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use op_listener_tests::{Library, audit_log, repository, set_push, sqs_publisher};
+use op_listener_tests::{Library, audit_log, beside, repository, set_push, sqs_publisher};
 
 use crate::kept;
 
@@ -43,6 +43,7 @@ pub(crate) fn example_in_c() -> PathBuf {
 /// Compiles with the system's C compiler (`cc`, or what the environment variable `CC` names).
 fn compile(source: &Path, name: &str, options: &[&str]) -> PathBuf {
     let file = kept().join(format!("lib{name}.so"));
+    let new = beside(&file);
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
     let mut compile = Command::new(compiler);
     compile
@@ -52,12 +53,13 @@ fn compile(source: &Path, name: &str, options: &[&str]) -> PathBuf {
         .args(["-fvisibility=hidden", "-I"])
         .arg(header())
         .arg("-o")
-        .args([&file, source])
+        .args([&*new, source])
         .args(options)
         .current_dir(kept());
     let done = compile.output();
     let done = done.unwrap_or_else(|error| panic!("{compile:?}: {error}"));
     let said = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{compile:?}: {said}");
+    new.persist(&file).unwrap();
     file
 }

@@ -248,7 +248,7 @@ fn the_same_library_without_a_misdeed_passes_all_of_them() {
         assert_eq!(report.named("failed"), [""; 0]);
         assert_eq!(report.named("crashed"), [""; 0]);
         // It does not look at its configuration at all.
-        assert_eq!(report.named("warning"), ["init-unknown-keys"]);
+        assert_eq!(report.warned(), ["init-unknown-keys"]);
         assert_eq!(
             report.named("skipped"),
             ["panic-guard", "init-missing-values"]

@@ -99,6 +99,13 @@ impl Report {
         checks.iter().map(told).collect()
     }
 
+    /// Those that warned. How long something takes is the machine's as well, and left out.
+    pub(crate) fn warned(&self) -> Vec<String> {
+        let mut warned = self.named("warning");
+        warned.retain(|name| !["load-time", "time-per-call"].contains(&&**name));
+        warned
+    }
+
     /// The check of that name.
     pub(crate) fn check(&self, name: &str) -> Told {
         let told = self.checks().into_iter().find(|told| told.name == name);

@@ -15,7 +15,7 @@ fn the_audit_log_conforms() {
     assert_eq!(report.named("skipped"), ["init-missing-values"]);
     // The tests build it with debug information.
     let known = ["debug-info"];
-    for warned in report.named("warning") {
+    for warned in report.warned() {
         assert!(known.contains(&&*warned), "{:?}", report.check(&warned));
     }
 }
@@ -28,7 +28,7 @@ fn the_audit_log_conforms_as_an_operator_configures_it() {
     // It signs each event, which takes long in a build for tests.
     let run = Run::of(&AUDIT_LOG)
         .configured(settings)
-        .with(&["--timeout", "20"]);
+        .with(&["--timeout", "60"]);
     let report = run.report();
     for told in report.checks() {
         eprintln!("{:<8} {}: {}", told.status, told.name, told.message);
@@ -48,7 +48,7 @@ fn set_push_conforms() {
     assert_eq!(report.json["files"][0]["events_tried"], false);
     // The tests build it with debug information, and TLS is large.
     let known = ["debug-info", "size"];
-    for warned in report.named("warning") {
+    for warned in report.warned() {
         assert!(known.contains(&&*warned), "{:?}", report.check(&warned));
     }
 }
@@ -80,7 +80,7 @@ fn set_push_conforms_as_an_operator_configures_it() {
                     stream_id = \"1\"\n";
     let run = Run::of(&SET_PUSH)
         .configured(settings)
-        .with(&["--timeout", "20"]);
+        .with(&["--timeout", "60"]);
     let report = run.report();
     for told in report.checks() {
         eprintln!("{:<8} {}: {}", told.status, told.name, told.message);
@@ -100,7 +100,7 @@ fn the_sqs_publisher_conforms() {
     assert_eq!(report.json["files"][0]["events_tried"], false);
     // A build for tests, with all of TLS in it.
     let known = ["debug-info", "size"];
-    for warned in report.named("warning") {
+    for warned in report.warned() {
         assert!(known.contains(&&*warned), "{:?}", report.check(&warned));
     }
 }
@@ -114,7 +114,7 @@ fn the_sqs_publisher_conforms_as_an_operator_configures_it() {
                     [fields]\nlocal_sub = \"subject\"\n";
     let report = Run::of(&SQS)
         .configured(settings)
-        .with(&["--timeout", "20"])
+        .with(&["--timeout", "60"])
         .report();
     for told in report.checks() {
         eprintln!("{:<8} {}: {}", told.status, told.name, told.message);

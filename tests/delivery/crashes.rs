@@ -3,29 +3,18 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
+use op_listener_tests::Numbers;
+
 use crate::driver::Drive;
 use crate::yard::{Yard, courier, eventually, queue};
 
-/// How often it is killed, …
-const KILLS: usize = 75;
-/// … in each of so many directories at a time: 300 times in all.
+/// How often it is killed (the program that is served, [`crate::killed`], is more often), …
+const KILLS: usize = 20;
+/// … in each of so many directories at a time.
 const YARDS: u64 = 4;
 const THREADS: usize = 8;
 /// The most messages in a batch of each courier.
 const BATCH: usize = 16;
-
-/// Numbers that look random and are the same each time.
-pub(crate) struct Numbers(pub(crate) u64);
-
-impl Numbers {
-    pub(crate) fn next(&mut self, below: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (self.0 >> 33) % below
-    }
-}
 
 fn sinks(order: &str, out: &str) -> String {
     format!(

@@ -2,13 +2,13 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use op_listener_host::delivery::admin::{Admin, Selection};
-use op_listener_tests::work_dir;
+use op_listener_tests::{Numbers, work_dir};
 
-use crate::crashes::Numbers;
 use crate::driver::Drive;
 use crate::yard::{Yard, courier, dispatch, event_of, eventually, queue};
 
@@ -24,16 +24,6 @@ fn filled(yard: &Yard, messages: usize) -> Vec<String> {
     ids
 }
 
-fn set_aside(yard: &Yard) -> Vec<PathBuf> {
-    let dir = fs::read_dir(yard.store().parent().unwrap()).unwrap();
-    let files = dir.map(|entry| entry.unwrap().path());
-    let mut aside: Vec<_> = files
-        .filter(|file| file.to_string_lossy().contains(".damaged-"))
-        .collect();
-    aside.sort();
-    aside
-}
-
 /// What is delivered from what there is. A new message must always be.
 fn delivered_from(yard: &Yard) -> Vec<String> {
     yard.script("");
@@ -43,7 +33,9 @@ fn delivered_from(yard: &Yard) -> Vec<String> {
     for queue in admin.queues().unwrap() {
         admin.resume(&queue).unwrap();
         admin
-            .retry(&queue, &Selection::Waiting, &mut |_| ())
+            .retry(&queue, &Selection::Waiting, &mut |_| {
+                ControlFlow::Continue(())
+            })
             .unwrap();
     }
     dispatch(&host, "new");
@@ -82,7 +74,7 @@ fn a_store_cut_short_anywhere_is_set_aside_and_what_was_whole_is_delivered() {
                 "{payload} was never pushed"
             );
         }
-        let aside = set_aside(&yard);
+        let aside = yard.set_aside();
         // SQLite takes the last page for whole where its end is missing.
         if cut > 0 && cut + 4096 < length {
             assert_eq!(aside.len(), 1, "cut to {cut} of {length}: {aside:?}");
@@ -194,7 +186,7 @@ fn a_store_of_a_later_version_and_a_database_of_something_else_are_refused_and_l
     fs::write(&store, &later).unwrap();
     assert!(yard.try_host(&courier("courier", "")).is_err());
     assert_eq!(fs::read(&store).unwrap(), later);
-    assert!(set_aside(&yard).is_empty());
+    assert!(yard.set_aside().is_empty());
     let foreign = Yard::new();
     fs::create_dir(foreign.store().parent().unwrap()).unwrap();
     let made = Command::new("sqlite3")

@@ -26,7 +26,10 @@ fn what_listeners_push_during_an_event_is_stored_in_one_transaction_and_delivere
     assert_eq!(first["id"], "e1");
     assert_eq!(first["key"], "000123");
     assert_eq!(first["type"], "text/plain");
-    assert_eq!(first["headers"], json!({ "subject": "alice" }));
+    assert_eq!(
+        first["headers"],
+        json!({ "subject": "alice", "pushed_by": "courier-build-00000" })
+    );
     eventually(|| queue(&host, "a").waiting == 0 && queue(&host, "b").waiting == 0);
     assert_eq!(queue(&host, "a").delivered, 3);
     host.shutdown();

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,37 +10,73 @@ use op_listener_host::config::Config;
 use op_listener_host::delivery::QueueSnapshot;
 use op_listener_host::event::Event;
 use op_listener_host::{Host, StartError};
-use op_listener_tests::{Library, copy_into};
+use op_listener_tests::{Library, copy_into, plugin_dir, whole_lines};
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// Nothing takes longer, unless something is wrong.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(2);
 
 /// A directory for a host with couriers.
 pub(crate) struct Yard {
     dir: TempDir,
+    /// The process in whose mount namespace the host runs.
+    within: Option<u32>,
 }
 
 impl Yard {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("plugins")).unwrap();
+        plugin_dir(&dir.path().join("plugins"));
         copy_into(
             &dir.path().join("plugins"),
             "courier",
             &Library::Courier.file(),
         );
-        Self { dir }
+        Self { dir, within: None }
+    }
+
+    /// A yard whose host runs in the mount namespace of a process.
+    pub(crate) fn within(self, process: u32) -> Self {
+        Self {
+            within: Some(process),
+            ..self
+        }
+    }
+
+    /// A program that runs in the yard, where its host does.
+    pub(crate) fn program(&self, program: &Path) -> Command {
+        let mut command;
+        if let Some(process) = self.within {
+            command = Command::new("nsenter");
+            command
+                .args(["--preserve-credentials", "--user", "--mount", "--target"])
+                .arg(process.to_string())
+                .args(["sh", "-c", "cd \"$0\" && exec \"$@\""])
+                .arg(self.path())
+                .arg(program);
+        } else {
+            command = Command::new(program);
+            command.current_dir(self.path());
+        }
+        command.env_remove("RUST_LOG").env_remove("RUST_BACKTRACE");
+        command
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    /// The queues' store.
+    /// The queues' store, wherever the host runs.
     pub(crate) fn store(&self) -> PathBuf {
-        self.path().join("op-listener-data/queue.db")
+        let store = self.path().join("op-listener-data/queue.db");
+        match self.within {
+            None => store,
+            Some(process) => {
+                let below_root = store.strip_prefix("/").unwrap();
+                Path::new(&format!("/proc/{process}/root")).join(below_root)
+            }
+        }
     }
 
     /// Tells the sinks what to do from now on.
@@ -64,10 +101,28 @@ impl Yard {
 
     /// What was delivered, in order.
     pub(crate) fn delivered(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.path().join("delivered.ndjson")).unwrap_or_default();
-        text.lines()
-            .map(|line| serde_json::from_str(line).unwrap())
+        self.delivered_to("delivered.ndjson")
+    }
+
+    /// What the courier with this file has delivered, in order. A line in which it was killed is none:
+    /// the host was not told that it is delivered.
+    pub(crate) fn delivered_to(&self, out: &str) -> Vec<Value> {
+        whole_lines(&self.path().join(out))
+            .iter()
+            .filter(|line| line.ends_with('}'))
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}")))
             .collect()
+    }
+
+    /// Files that were set aside because they were damaged.
+    pub(crate) fn set_aside(&self) -> Vec<PathBuf> {
+        let dir = fs::read_dir(self.store().parent().unwrap()).unwrap();
+        let files = dir.map(|entry| entry.unwrap().path());
+        let mut aside: Vec<_> = files
+            .filter(|file| file.to_string_lossy().contains(".damaged-"))
+            .collect();
+        aside.sort();
+        aside
     }
 
     /// The payloads of what was delivered, in order.
@@ -93,7 +148,7 @@ pub(crate) fn courier(name: &str, settings: &str) -> String {
 }
 
 /// Waits until something holds.
-pub(crate) fn eventually(holds: impl Fn() -> bool) {
+pub(crate) fn eventually(mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !holds() {
         assert!(Instant::now() < deadline, "it does not come to be");

@@ -1,6 +1,6 @@
 //! What is installed: by `install.sh`, and by the Debian package; and that it runs from there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,10 @@ use std::sync::OnceLock;
 
 use op_listener_tests::{
     Client, Door, Running, Unavailable, audit_log, host_binary, id_token, on_this_machine, or_say,
-    output_of, repository, target_dir,
+    output_of, repository, set_push, sqs_publisher, target_dir,
 };
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{dist, read};
@@ -35,11 +36,25 @@ fn files(root: &Path) -> BTreeMap<String, u32> {
     found
 }
 
+/// What is installed beside the program, by the names of the files.
+const PLUGINS: [&str; 3] = [
+    "libop_listener_audit_log.so",
+    "libop_listener_set_push.so",
+    "libop_listener_sqs.so",
+];
+
+/// Builds them.
+fn plugins() {
+    audit_log();
+    set_push();
+    sqs_publisher();
+}
+
 /// What `install.sh` lays out.
 fn installed() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let built = host_binary().parent().unwrap();
-    audit_log();
+    plugins();
     let done = output_of(
         Command::new(dist("install.sh"))
             .arg(dir.path())
@@ -65,7 +80,7 @@ fn package() -> &'static Result<PathBuf, Unavailable> {
                 .env("PATH", &path),
         )?;
         host_binary();
-        audit_log();
+        plugins();
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("op-listener.deb");
         let mut command = Command::new(dist("deb.sh"));
         command
@@ -108,8 +123,14 @@ fn unpacked(test: &str) -> Option<TempDir> {
 /// Starts the installed program with the installed configuration, both moved to where they lie here.
 fn start(root: &Path, arguments: &[&str]) -> Running {
     let config = fs::read_to_string(root.join("etc/op-listener/config.toml")).unwrap();
+    start_with(root, &config, arguments)
+}
+
+/// Starts it with another configuration, which is moved likewise.
+fn start_with(root: &Path, config: &str, arguments: &[&str]) -> Running {
     let here = root.to_str().unwrap();
     let moved = config
+        .replace("\"/etc/", &format!("\"{here}/etc/"))
         .replace("\"/usr/", &format!("\"{here}/usr/"))
         .replace("\"/var/", &format!("\"{here}/var/"))
         .replace("\"/run/", &format!("\"{here}/run/"));
@@ -138,7 +159,13 @@ fn works(root: &Path) {
     let ran = running.finish();
     assert_eq!(ran.code(), Some(0), "{}", ran.stderr);
     for code in ["[OP0211]", "[OP0213]", "[OP0215]"] {
-        assert!(ran.stderr.contains(code), "{}", ran.stderr);
+        let loaded = |enabled: bool| {
+            let ends = format!(" enabled={enabled}");
+            let lines = ran.stderr.lines().filter(|line| line.contains(code));
+            lines.filter(|line| line.ends_with(&ends)).count()
+        };
+        // The audit log is configured, the others are off until they are.
+        assert_eq!((loaded(true), loaded(false)), (1, 2), "{}", ran.stderr);
     }
     let log = root.join("var/lib/op-listener/audit-log/audit.ndjson");
     assert!(fs::read_to_string(&log).unwrap().contains("\"e1\""));
@@ -155,6 +182,90 @@ fn what_is_installed_runs_from_there() {
         assert_eq!(mode, if program { 0o755 } else { 0o644 }, "{file}");
     }
     works(dir.path());
+}
+
+/// The program that is installed says this of the plugins that are.
+#[test]
+fn the_plugins_that_are_installed_load_and_conform() {
+    let dir = installed();
+    let program = dir.path().join("usr/bin/op-listener");
+    let plugins = dir.path().join("usr/lib/op-listener/plugins");
+    let mut list = Command::new(&program);
+    let listed = op_listener_tests::start(list.args(["list", "--json"]).arg(&plugins)).finish();
+    let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
+    let listed = listed.as_array().unwrap();
+    let files: Vec<_> = listed.iter().map(|plugin| &plugin["file"]).collect();
+    assert_eq!(files, PLUGINS);
+    for plugin in listed {
+        assert_eq!(plugin["loads"], true, "{plugin}");
+        let spis = plugin["listeners"].as_array().unwrap().iter();
+        let spis: BTreeSet<_> = spis.map(|listener| listener["spi"].to_string()).collect();
+        assert_eq!(spis.len(), 3, "{plugin}");
+    }
+    // All checks of them are made elsewhere (`conformance`).
+    let mut check = Command::new(program);
+    check
+        .arg("check")
+        .args(PLUGINS.map(|file| plugins.join(file)));
+    for one in ["interface-minimum", "panic-strategy", "loads", "init"] {
+        check.args(["--only", one]);
+    }
+    let checked = op_listener_tests::start(&mut check).finish();
+    assert_eq!(
+        checked.code(),
+        Some(0),
+        "{}{}",
+        checked.stdout,
+        checked.stderr
+    );
+    assert_eq!(
+        checked.stdout.matches("conforms: ").count(),
+        3,
+        "{}",
+        checked.stdout
+    );
+}
+
+/// What the configuration shows as an example is one: with nothing but the marks taken away all three
+/// plugins are in force.
+#[test]
+fn what_is_commented_out_of_the_configuration_can_be_put_into_force() {
+    let dir = installed();
+    let root = dir.path();
+    let config = read("config.toml");
+    let lines: Vec<_> = config
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting,
+            _ => line,
+        })
+        .collect();
+    let all = lines.join("\n");
+    for plugin in ["audit-log", "set-push", "sqs"] {
+        let entry = format!("\n[[listener]]\nplugin = \"{plugin}\"\n");
+        assert!(all.contains(&entry), "{all}");
+    }
+    fs::write(root.join("etc/op-listener/receiver-token"), "Bearer x\n").unwrap();
+    let mut keys = Command::new(root.join("usr/bin/op-listener"));
+    // Beside the configuration, which is moved here.
+    keys.args(["keys", "generate", "--out"])
+        .arg(root.join("keys.json"));
+    assert_eq!(op_listener_tests::start(&mut keys).finish().code(), Some(0));
+    let checked = start_with(root, &all, &["config", "check"]).finish();
+    assert_eq!(checked.code(), Some(0), "{}", checked.stderr);
+    let mut running = start_with(root, &all, &["run"]);
+    running.wait_for("[OPL0501]");
+    // Nothing is pushed, so that nothing is sent anywhere.
+    let process = Pid::from_raw(running.id().cast_signed()).unwrap();
+    kill_process(process, Signal::TERM).unwrap();
+    let ran = running.finish();
+    assert_eq!(ran.code(), Some(0), "{}", ran.stderr);
+    assert_eq!(
+        ran.stderr.matches(" enabled=true").count(),
+        9,
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]

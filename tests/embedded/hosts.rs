@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use op_listener_host::config::{Config, ListenerConfig};
 use op_listener_host::event::Event;
 use op_listener_host::{Host, HostBuilder, Spi, StartError};
-use op_listener_tests::{Library, TIME_LIMIT, copy_into};
+use op_listener_tests::{Library, TIME_LIMIT, copy_into, plugin_dir, whole_lines};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -21,7 +21,7 @@ pub(crate) fn host(
     build: impl FnOnce(HostBuilder) -> HostBuilder,
 ) -> Host {
     let plugins = dir.path().join("plugins");
-    std::fs::create_dir_all(&plugins).unwrap();
+    plugin_dir(&plugins);
     for library in libraries {
         copy_into(
             &plugins,
@@ -55,8 +55,8 @@ fn event(id: &str) -> Event<'_> {
 }
 
 fn record(dir: &TempDir) -> Vec<Value> {
-    let text = std::fs::read_to_string(dir.path().join("record.ndjson")).unwrap_or_default();
-    text.lines()
+    whole_lines(&dir.path().join("record.ndjson"))
+        .iter()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
 }

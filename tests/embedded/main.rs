@@ -4,4 +4,5 @@
 
 mod allocations;
 mod hosts;
+mod instructions;
 mod subscribers;

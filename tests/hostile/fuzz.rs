@@ -54,7 +54,7 @@ fn run(target: &str) {
     let output = Command::new(build().join(target))
         .args([
             "-rss_limit_mb=512",
-            "-timeout=5",
+            "-timeout=60",
             "-print_final_stats=1",
             "-seed=1",
         ])

@@ -99,7 +99,7 @@ pub(crate) fn watch(setup: &Setup, arguments: &[&str], input: &str, limit: Durat
 
 /// What `list --json` says of each file in `plugins`, by name.
 pub(crate) fn listed(setup: &Setup, most_memory: u64) -> Vec<Value> {
-    let list = watch(setup, &["list", "--json"], "", Duration::from_mins(1));
+    let list = watch(setup, &["list", "--json"], "", Duration::from_mins(10));
     assert_eq!(list.code, Some(0), "{}", list.log);
     assert_eq!(list.log, "");
     assert!(

@@ -16,6 +16,9 @@ pub(crate) fn is_gone(process: u32) -> bool {
 fn what_a_library_forked_is_gone_with_the_probe() {
     let site = Site::new();
     for (act, processes) in [("breed", 2), ("haunt", 2), ("breed_and_hang", 3)] {
+        if act == "breed_and_hang" {
+            site.hurry();
+        }
         site.add(act, &[&format!("-DACT={act}")]);
         site.probe(act, &[]);
         let trace = site.trace(act);
@@ -32,8 +35,10 @@ fn what_a_library_forked_is_gone_with_the_probe() {
 fn a_host_that_runs_has_no_child_left() {
     let site = Site::new();
     site.add_good();
-    site.add("hang", &["-DACT=breed_and_hang"]);
     site.add("crash", &["-DACT=crash"]);
+    site.run();
+    site.hurry();
+    site.add("hang", &["-DACT=breed_and_hang"]);
     let mut host = site.start();
     wait_until("an event is dispatched", || {
         let event =

@@ -117,24 +117,48 @@ ODD devour(void)
         }
     }
 }
+/* Goes on once the process that was forked has written down its number, and the end of the pipe is
+   closed with that. */
+static int told[2];
+static void tell(void)
+{
+    trace();
+    close(told[0]);
+    close(told[1]);
+}
+static void wait_until_told(void)
+{
+    char nothing;
+    close(told[1]);
+    while (read(told[0], &nothing, 1) < 0) {
+    }
+    close(told[0]);
+}
 /* A child that sleeps for ever, in this group. */
 ODD breed(void)
 {
+    if (pipe(told) != 0) {
+        abort();
+    }
     if (fork() == 0) {
-        trace();
+        tell();
         for (;;) {
             pause();
         }
     }
+    wait_until_told();
 }
 /* A daemon: it leaves the group and the session, and its parent dies. */
 ODD haunt(void)
 {
+    if (pipe(told) != 0) {
+        abort();
+    }
     pid_t between = fork();
     if (between == 0) {
         setsid();
         if (fork() == 0) {
-            trace();
+            tell();
             for (;;) {
                 pause();
             }
@@ -142,6 +166,7 @@ ODD haunt(void)
         _exit(0);
     }
     waitpid(between, NULL, 0);
+    wait_until_told();
 }
 ODD breed_and_hang(void)
 {

@@ -170,7 +170,7 @@ fn what_failed_at_a_limit_is_tried_again_once_the_limit_is_raised() {
     );
     fs::write(&fixed, "").unwrap();
     assert!(site.probe("slow", &[]).stdout.contains("remembered"));
-    site.configure("probe_timeout_ms = 5000");
+    site.configure("probe_timeout_ms = 60000");
     let outcome = site.probe("slow", &[]);
     assert_eq!(outcome.stdout, "\"plugins/slow.so\": passed its probe\n");
 }

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use op_listener_tests::{TIME_LIMIT, cargo, host_binary, repository, work_dir};
+use op_listener_tests::{TIME_LIMIT, cargo, host_binary, plugin_dir, repository, work_dir};
 use tempfile::TempDir;
 
 /// The bytes of the listener in Rust whose `init` does this.
@@ -56,15 +56,22 @@ impl Outcome {
 }
 
 impl Site {
-    /// Limits are low, for tests that run into them; the host goes on without what is refused.
+    /// With time enough for every probe on a busy machine, and little memory, for tests that run into
+    /// that limit; the host goes on without what is refused.
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         for made in ["plugins", "tmp"] {
-            fs::create_dir(dir.path().join(made)).unwrap();
+            plugin_dir(&dir.path().join(made));
         }
         let site = Self { dir };
-        site.configure("probe_timeout_ms = 2500\nprobe_memory_mb = 256");
+        site.configure("probe_timeout_ms = 60000\nprobe_memory_mb = 256");
         site
+    }
+
+    /// Leaves a probe little time, for tests that run into that limit. What is to pass in a busy machine
+    /// too has to be known by then.
+    pub(crate) fn hurry(&self) {
+        self.configure("probe_timeout_ms = 2500\nprobe_memory_mb = 256");
     }
 
     /// Writes the configuration, with these keys in `[plugins]`.

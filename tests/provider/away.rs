@@ -22,7 +22,7 @@ fn sign_ins_go_on_and_the_host_is_told_when_it_is_back() {
     let Some(world) = World::new(RECORDING) else {
         return;
     };
-    let mut provider = world.provider(json!({ "timeout": 200 }));
+    let mut provider = world.provider(json!({ "timeout": 30_000 }));
     let mut done = world.drive(&provider, &sign_ins("before"));
     let line = provider.wait_for("could not be told");
     assert!(line.contains("ENOENT"), "{line}");
@@ -120,7 +120,7 @@ fn nothing_leaves_untold_where_that_is_wanted() {
     let Some(world) = World::new(RECORDING) else {
         return;
     };
-    let provider = world.provider(json!({ "timeout": 200, "onFailure": "refuse" }));
+    let provider = world.provider(json!({ "timeout": 30_000, "onFailure": "refuse" }));
     let flows = json!([
         { "user": "alice", "client": "web", "response_type": "code", "then": ["exchange"] },
         { "user": "bob", "client": "every-flow", "response_type": "id_token token" },
@@ -156,7 +156,7 @@ fn what_is_kept_is_bounded_and_what_is_lost_is_said() {
     let Some(world) = World::new(RECORDING) else {
         return;
     };
-    let mut provider = world.provider(json!({ "timeout": 100, "maxKept": 4 }));
+    let mut provider = world.provider(json!({ "timeout": 30_000, "maxKept": 4 }));
     let machine = json!({ "client": "machine" });
     let tokens: Value = vec![machine; 7].into();
     let done = world.drive(&provider, &tokens);
@@ -182,7 +182,7 @@ fn what_is_too_much_at_once_for_the_host_is_posted_in_parts() {
     let Some(world) = World::new(&config) else {
         return;
     };
-    let mut provider = world.provider(json!({ "timeout": 200 }));
+    let mut provider = world.provider(json!({ "timeout": 30_000 }));
     let mut done = world.drive(&provider, &sign_ins("away"));
     let (host, _) = world.host();
     provider.wait_for("the host is back");

@@ -1,9 +1,8 @@
 //! How a host gets to Redis: users and passwords, TLS, and what must not be shown of it.
 
-use std::net::TcpListener;
 use std::process::Command;
 
-use op_listener_tests::{Run, Setup};
+use op_listener_tests::{KeptPort, Run, Setup};
 
 use crate::facts::{authorization, exchange};
 use crate::hosts::{Counts, at, each_once, host};
@@ -202,15 +201,11 @@ fn over_tls_redis_is_believed_by_its_authority_alone() {
         make_certificates(dir);
     }
     let path = |name: &str| dir.join(name).to_str().unwrap().to_owned();
-    // A port that was free a moment ago: Redis cannot be given a socket that is open already.
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    // Redis cannot be given a socket that is open already.
+    let port = KeptPort::new();
     let tls = [
         "--tls-port",
-        &port.to_string(),
+        &port.number().to_string(),
         "--bind",
         "127.0.0.1",
         "--tls-cert-file",
@@ -227,7 +222,7 @@ fn over_tls_redis_is_believed_by_its_authority_alone() {
     let Some(_redis) = Redis::start_with("TLS", &tls) else {
         return;
     };
-    let url = format!("rediss://127.0.0.1:{port}");
+    let url = format!("rediss://127.0.0.1:{}", port.number());
     let good = host(&format!("{}\nredis_ca = {:?}", at(&url), path("ca.pem")));
     works(&good);
     for ca in [

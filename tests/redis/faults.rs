@@ -169,7 +169,7 @@ fn a_redis_that_stands_still_is_not_waited_for_without_a_bound() {
         return;
     };
     let flow = format!(
-        "{}\nredis_timeout_ms = 50\nredis_patience = 0",
+        "{}\nredis_timeout_ms = 2000\nredis_patience = 0",
         at(&redis.url())
     );
     let host = host(&flow);

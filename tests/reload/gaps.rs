@@ -47,7 +47,7 @@ fn a_listener_that_could_not_be_made_has_no_services() {
 fn a_limit_on_the_size_of_files_is_an_error_per_event_and_not_the_end() {
     let stage = Stage::new();
     let (library, verifier) = audit_log();
-    fs::copy(library, stage.plugin("audit")).unwrap();
+    stage.put("audit", &fs::read(library).unwrap());
     let config = "[plugins]\nprobe = false\n[[listener]]\nplugin = \"audit-log\"\nspi = [\"id_token_issue\"]\n[listener.config]\npath = \"audit.ndjson\"\n";
     stage.configure(config);
     let mut running = stage.start();
@@ -96,10 +96,14 @@ fn said_of_failures(log: &str) -> Vec<usize> {
 /// A subscriber that takes its time, as one does that writes to a slow disk.
 struct Slow;
 
+/// Longer than the budget, which is long: a busy machine may leave a call that does nothing standing
+/// for a while.
+const SLOWNESS: Duration = Duration::from_millis(3500);
+
 impl<S: tracing::Subscriber> Layer<S> for Slow {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
         if *event.metadata().level() == tracing::Level::ERROR {
-            thread::sleep(Duration::from_millis(300));
+            thread::sleep(SLOWNESS);
         }
     }
 }
@@ -107,10 +111,10 @@ impl<S: tracing::Subscriber> Layer<S> for Slow {
 #[test]
 fn a_listener_is_not_blamed_for_the_time_in_which_the_host_logs() {
     let stage = Stage::new();
-    fs::copy(Library::Puppet.file(), stage.plugin("puppet")).unwrap();
+    stage.put("puppet", &fs::read(Library::Puppet.file()).unwrap());
     let entry = |name: &str, event: &str| {
         format!(
-            "[[listener]]\nplugin = \"puppet\"\nname = \"{name}\"\nspi = [\"id_token_issue\"]\nbudget_ms = 250\nconfig = {{ event = \"{event}\" }}\n"
+            "[[listener]]\nplugin = \"puppet\"\nname = \"{name}\"\nspi = [\"id_token_issue\"]\nbudget_ms = 3000\nconfig = {{ event = \"{event}\" }}\n"
         )
     };
     let host = stage.host(&[entry("fails", "fail"), entry("works", "well")].concat());
@@ -119,10 +123,7 @@ fn a_listener_is_not_blamed_for_the_time_in_which_the_host_logs() {
     tracing::subscriber::with_default(subscriber, || {
         assert_eq!(host.dispatch(&event("e1")).failures, 1);
     });
-    assert!(
-        begun.elapsed() >= Duration::from_millis(300),
-        "it was logged slowly"
-    );
+    assert!(begun.elapsed() >= SLOWNESS, "it was logged slowly");
     for listener in host.listeners() {
         assert_eq!(listener.stats.over_budget, 0, "{}", listener.name);
     }

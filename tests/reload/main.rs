@@ -10,6 +10,7 @@ mod gaps;
 mod keys;
 mod load;
 mod manager;
+mod queues;
 mod settings;
 mod stage;
 mod stopping;

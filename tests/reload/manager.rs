@@ -93,18 +93,20 @@ fn it_hears_signs_of_life_unless_a_listener_does_not_come_back() {
     stage.configure(&[TALLY, &stage.settings("")].concat());
     let manager = Manager::new(&stage);
     let watchdog = Duration::from_millis(400);
+    let begun = Instant::now();
     let mut running = started(&stage, Some(watchdog));
     assert!(manager.hear_news().starts_with("READY=1"));
-    let begun = Instant::now();
-    for _ in 0..5 {
+    // Two for each time, and some may wait to be heard.
+    for _ in 0..10 {
         assert_eq!(manager.hear(), "WATCHDOG=1");
     }
-    assert!(begun.elapsed() >= watchdog, "not all at once");
+    assert!(begun.elapsed() >= watchdog * 4, "not all at once");
 
     running.send(&format!("{}\n", id_token("hang")));
     running.wait_for("[OPL0612]");
     // What was sent before may still be on its way.
-    while !manager.hears_nothing(watchdog * 2) {}
+    let silent = (0..100).any(|_| manager.hears_nothing(watchdog * 2));
+    assert!(silent, "it is told of life where there is none");
     stage.open_gate();
     assert_eq!(manager.hear(), "WATCHDOG=1", "it lives again");
     assert_eq!(running.finish().code(), Some(0));

@@ -12,7 +12,7 @@ use op_listener_host::{Host, Reloaded};
 pub(crate) use op_listener_tests::replace;
 use op_listener_tests::tallied::read_record;
 pub(crate) use op_listener_tests::tallied::{Line, assert_orderly, library, of, version};
-use op_listener_tests::{Running, TIME_LIMIT, host_binary, start};
+use op_listener_tests::{ELSEWHERE, Running, TIME_LIMIT, host_binary, plugin_dir, start};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -27,7 +27,7 @@ pub(crate) const TALLY: &str = "[[listener]]\nplugin = \"tally\"\n";
 impl Stage {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("plugins")).unwrap();
+        plugin_dir(&dir.path().join("plugins"));
         Self { dir }
     }
 
@@ -80,7 +80,9 @@ impl Stage {
         let mut command = Command::new(host_binary());
         command.args(["run", "--config", "op-listener.toml"]);
         command.current_dir(self.dir.path());
-        command.env_remove("RUST_LOG").env_remove("RUST_BACKTRACE");
+        for name in ELSEWHERE {
+            command.env_remove(name);
+        }
         command
     }
 

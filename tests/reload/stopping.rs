@@ -147,9 +147,10 @@ fn the_command_ends_though_a_listener_does_not_shut_down() {
         entry(&stage, "b", "", "slow_end = true"),
         entry(&stage, "c", "", ""),
     ];
+    // The others come to their end in that time on a busy machine too.
     stage.configure(
         &[
-            "[shutdown]\nlistener_ms = 100\n".to_owned(),
+            "[shutdown]\nlistener_ms = 4000\n".to_owned(),
             entries.concat(),
         ]
         .concat(),

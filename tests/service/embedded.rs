@@ -62,7 +62,7 @@ fn stopping_has_its_limit_and_does_not_wait_for_a_listener_beyond_it() {
     let setup = Setup::with(&[Library::Puppet]);
     let (_, _host, server) = start(
         &setup,
-        "[intake]\nunix = \"s\"\n[[listener]]\nplugin = \"puppet\"\nconfig = { quiet = true, sleep_ms = 4000 }\n",
+        "[intake]\nunix = \"s\"\n[[listener]]\nplugin = \"puppet\"\nconfig = { quiet = true, gate = \"gate\" }\n",
     );
     let door = Door::Unix(server.unix_path().unwrap().to_owned());
     let mut client = Client::connect(&door);
@@ -75,4 +75,5 @@ fn stopping_has_its_limit_and_does_not_wait_for_a_listener_beyond_it() {
     assert_eq!(server.stop(Duration::from_millis(50)), 0, "the second time");
     assert!(Client::try_connect(&door).is_err());
     assert!(!server.unix_path().unwrap().exists());
+    setup.file("gate", "");
 }

@@ -1,7 +1,5 @@
 //! Listeners that are slow or do not come back: what is turned away, and what is not.
 
-use std::time::Duration;
-
 use op_listener_tests::{Client, access_token, id_token, subject};
 use serde_json::json;
 
@@ -92,7 +90,7 @@ fn readiness_tells_of_an_spi_without_room() {
 fn what_is_turned_away_is_as_good_as_never_sent() {
     let service = Service::start(
         "[intake]\nunix = \"s\"\nconcurrency = 1\n[[listener]]\nplugin = \"puppet\"\n\
-         config = { record = \"record.ndjson\", sleep_ms = 2000, only_for = \"slow\" }\n",
+         config = { record = \"record.ndjson\", gate = \"gate\", only_for = \"slow\" }\n",
     );
     let mut client = service.client();
     let completed = r#"{"type":"authorization_completed","id":"a1","issuer":"https://op.example.com","client_id":"c","subject":"s","response_type":"code","code":"k1"}"#;
@@ -110,6 +108,7 @@ fn what_is_turned_away_is_as_good_as_never_sent() {
         200,
         "known, so there is nothing to turn away"
     );
+    service.open_gate();
     assert_eq!(slow.answer().status, 204);
     // Its code was not used up, nor is its id taken.
     let answer = until("room", || {
@@ -128,9 +127,8 @@ fn what_is_turned_away_is_as_good_as_never_sent() {
 fn slow_listeners_are_waited_for_by_as_many_as_allowed_at_once() {
     let service = Service::start(
         "[intake]\nunix = \"s\"\nconcurrency = 20\n[[listener]]\nplugin = \"puppet\"\n\
-         spi = [\"id_token_issue\"]\nconfig = { record = \"record.ndjson\", sleep_ms = 300 }\n",
+         spi = [\"id_token_issue\"]\nconfig = { record = \"record.ndjson\", gate = \"gate\" }\n",
     );
-    let mut most = 0;
     std::thread::scope(|scope| {
         for n in 0..20 {
             let mut client = service.client();
@@ -142,12 +140,11 @@ fn slow_listeners_are_waited_for_by_as_many_as_allowed_at_once() {
             });
         }
         let mut client = service.client();
-        for _ in 0..50 {
-            most = most.max(in_flight(&mut client, "id_token_issue"));
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        until("all of them at once", || {
+            (in_flight(&mut client, "id_token_issue") == 20).then_some(())
+        });
+        service.open_gate();
     });
-    assert!(most > 8, "{most} at once");
     assert_eq!(service.seen().len(), 60);
 }
 

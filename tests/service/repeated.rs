@@ -101,7 +101,7 @@ fn no_more_ids_are_remembered_than_allowed() {
 #[test]
 fn while_the_first_is_under_way_the_second_is_sent_back() {
     let service = Service::start(
-        "[intake]\nunix = \"s\"\n[[listener]]\nplugin = \"puppet\"\nconfig = { record = \"record.ndjson\", sleep_ms = 2000, only_for = \"slow\" }\n",
+        "[intake]\nunix = \"s\"\n[[listener]]\nplugin = \"puppet\"\nconfig = { record = \"record.ndjson\", gate = \"gate\", only_for = \"slow\" }\n",
     );
     let mut first = service.client();
     let event = id_token("slow");
@@ -118,6 +118,7 @@ fn while_the_first_is_under_way_the_second_is_sent_back() {
         (batch.status, &batch.json()["refusals"][0]["retry"]),
         (207, &json!(true))
     );
+    service.open_gate();
     assert_eq!(first.answer().status, 204);
     let again = until("the answer", || {
         let answer = client.post(&event);

@@ -72,7 +72,7 @@ fn half_a_body_is_answered_and_nothing_of_it_dispatched() {
 
 #[test]
 fn idle_connections_are_closed_and_busy_ones_are_not() {
-    let service = Service::on_unix("idle_timeout = 1");
+    let service = Service::on_unix("idle_timeout = 5");
     let mut idle = service.client();
     let mut used = service.client();
     assert_eq!(used.get("/healthz").status, 200);

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use op_listener_tests::{Client, Door, Finished, Library, Running, Setup};
+use op_listener_tests::{Client, Door, Finished, Library, Running, Setup, replace};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// What is waited for comes within this time, on a loaded machine too.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) const TOKEN: &str = "c29tZXRoaW5nLXNlY3JldA==";
 
@@ -47,10 +47,10 @@ impl Service {
         Self::start(&format!("[intake]\nunix = \"s\"\n{intake}\n{RECORDING}"))
     }
 
-    /// On loopback TCP with a token. Gives the address too.
+    /// On loopback TCP with a token, in a file that everybody can read. Gives the address too.
     pub(crate) fn on_tcp(intake: &str) -> (Self, Door) {
         let setup = Setup::with(&[Library::Puppet]);
-        setup.file("token", format!("{TOKEN}\n"));
+        replace(&setup.path().join("token"), format!("{TOKEN}\n").as_bytes());
         let mut setup = setup.config(&format!(
             "[intake]\nhttp = \"127.0.0.1:0\"\ntoken_file = \"token\"\n{intake}\n{RECORDING}"
         ));
@@ -70,6 +70,11 @@ impl Service {
     /// A new connection to the Unix socket.
     pub(crate) fn client(&self) -> Client {
         Client::connect(&self.door())
+    }
+
+    /// Lets events come back that wait at the puppet's `gate = "gate"`.
+    pub(crate) fn open_gate(&self) {
+        self.setup.file("gate", "");
     }
 
     /// The ids of the events that the puppet has seen, in order.

@@ -7,9 +7,9 @@ use crate::stage::{RECORDING, Service, in_flight, until};
 
 #[test]
 fn a_request_that_has_begun_is_answered_before_the_host_stops() {
-    let service = Service::start(
+    let mut service = Service::start(
         "[intake]\nunix = \"s\"\n[[listener]]\nplugin = \"puppet\"\n\
-         config = { record = \"record.ndjson\", sleep_ms = 1000 }\n",
+         config = { record = \"record.ndjson\", gate = \"gate\" }\n",
     );
     let mut client = service.client();
     let mut idle = service.client();
@@ -19,6 +19,8 @@ fn a_request_that_has_begun_is_answered_before_the_host_stops() {
         (in_flight(&mut idle, "id_token_issue") == 1).then_some(())
     });
     service.signal(Signal::TERM);
+    service.running.wait_for("[OPL0003]");
+    service.open_gate();
     assert_eq!(client.answer().status, 204);
     assert!(client.is_closed() && idle.is_closed());
     let finished = service.running.finish();

@@ -15,6 +15,8 @@ mod bad_connections;
 mod between;
 mod certificates;
 mod guard;
+mod killed;
+mod polling;
 mod pushing;
 mod receiver;
 mod refusals;

@@ -89,7 +89,7 @@ fn what_is_sent_again_is_the_same_to_the_byte() {
         answer(204),
         answer(404),
     ]));
-    let mut host = stage.start("timeout_ms = 500");
+    let mut host = stage.start("timeout_ms = 4000");
     host.send(&format!("{}\n", id_token("e1")));
     let taken = stage.receiver.wait_for_taken(1);
     assert_eq!(taken[0]["jti"], "e1");

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::receiver_sources;
 
 /// No test waits longer for what is bound to come.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(2);
 
 /// The receiver of a stage. Ends with the drop.
 pub(crate) struct Receiver {

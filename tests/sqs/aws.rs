@@ -7,13 +7,13 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use op_listener_tests::{Unavailable, on_this_machine, or_say, output_of};
+use op_listener_tests::{KeptPort, Unavailable, on_this_machine, or_say, output_of};
 use serde_json::{Value, json};
 
 use crate::install::{here, node_folder, python};
 
 /// Nothing takes longer, unless something is wrong.
-pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(2);
 pub(crate) const KEY_ID: &str = "AKIDEXAMPLE";
 pub(crate) const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 pub(crate) const TOKEN: &str = "a session/token+of=sorts";
@@ -55,7 +55,8 @@ impl Drop for Listening {
 pub(crate) struct Aws {
     server: Listening,
     front: Option<Listening>,
-    port: u16,
+    /// The front's, which nobody else gets while it is away.
+    port: KeptPort,
     /// Whether the front speaks TLS.
     secure: bool,
     folder: tempfile::TempDir,
@@ -104,7 +105,7 @@ impl Aws {
         let mut aws = Self {
             server: Listening::start(server),
             front: None,
-            port: 0,
+            port: KeptPort::new(),
             secure: false,
             folder,
             agent: config.into(),
@@ -133,16 +134,14 @@ impl Aws {
         let mut command = Command::new(python().unwrap());
         command.arg("-B").arg(here().join("front.py"));
         command
-            .arg(self.port.to_string())
+            .arg(self.port.number().to_string())
             .arg(self.server.port.to_string());
         command.arg(self.folder.path());
         if self.secure {
             let file = |name| self.folder.path().join(name);
             command.arg(file("certificate.pem")).arg(file("key.pem"));
         }
-        let front = Listening::start(command);
-        self.port = front.port;
-        self.front = Some(front);
+        self.front = Some(Listening::start(command));
     }
 
     /// What goes wrong with the next batches, one after the other.
@@ -196,7 +195,7 @@ impl Aws {
     /// Where the publisher sends to.
     pub(crate) fn endpoint(&self) -> String {
         let scheme = if self.secure { "https" } else { "http" };
-        format!("{scheme}://127.0.0.1:{}", self.port)
+        format!("{scheme}://127.0.0.1:{}", self.port.number())
     }
 
     /// The server itself, with nobody before it.

@@ -4,6 +4,7 @@
 //! The peers come into the target folder by themselves. A peer that cannot be had is a failure where
 //! `CI=true`; elsewhere its test says on standard error that it did not run.
 
+#![cfg(unix)]
 #![expect(
     clippy::unwrap_used,
     reason = "all of it is tests, which end where they cannot go on"
@@ -13,5 +14,6 @@ mod aws;
 mod bodies;
 mod faults;
 mod install;
+mod killed;
 mod means;
 mod stage;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use tempfile::TempPath;
+
 use crate::building::{cargo, repository, target_dir, work_dir};
 
 /// The `op-listener` command, built from the tree.
@@ -94,21 +96,28 @@ pub fn tally(name: &str, defines: &[&str]) -> PathBuf {
     compile("tally", name, defines)
 }
 
+/// The listener in C that reads two members of each event and adds to a counter; id `counter`.
+pub fn counter_in_c() -> PathBuf {
+    compile("counter", "counter", &[])
+}
+
 fn compile(source: &str, name: &str, defines: &[&str]) -> PathBuf {
     let dir = work_dir().join("c");
     fs::create_dir_all(&dir).expect("the target directory can be written to");
     let library = dir.join(format!("{name}{DLL_SUFFIX}"));
+    let new = beside(&library);
     let output = Command::new("cc")
         .args([
             "-std=gnu11",
             "-Wall",
             "-Wextra",
             "-Werror",
+            "-O2",
             "-shared",
             "-fPIC",
             "-o",
         ])
-        .arg(&library)
+        .arg(&new)
         .arg("-I")
         .arg(repository().join("plugin-api/include"))
         .args(defines.iter().map(|define| format!("-D{define}")))
@@ -117,7 +126,16 @@ fn compile(source: &str, name: &str, defines: &[&str]) -> PathBuf {
         .expect("there is a C compiler");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
+    new.persist(&library).expect("a file can be renamed");
     library
+}
+
+/// Where a file is made before it takes its place as a whole: another test may be reading what is there.
+pub fn beside(file: &Path) -> TempPath {
+    let dir = file.parent().expect("a file is in a directory");
+    let new = tempfile::NamedTempFile::new_in(dir);
+    new.expect("the target directory can be written to")
+        .into_temp_path()
 }
 
 /// The audit log's library and its verifier, built from the tree.

@@ -15,8 +15,18 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::fixtures::{Library, host_binary};
+use crate::growing::whole_lines;
 use crate::lines::{LogLine, parse_lines};
 use crate::process::{Finished, Running, start};
+
+/// Variables of whoever runs the tests that say something to the host.
+pub const ELSEWHERE: [&str; 5] = [
+    "RUST_LOG",
+    "RUST_BACKTRACE",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+];
 
 /// A directory with a folder `plugins` and perhaps a configuration.
 #[derive(Debug)]
@@ -35,7 +45,23 @@ impl Default for Setup {
 pub fn copy_into(dir: &Path, name: &str, library: &Path) -> PathBuf {
     let file = dir.join(format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"));
     fs::copy(library, &file).expect("a library can be copied");
+    for_nobody_else(&file, 0o644);
     file
+}
+
+/// Makes a directory for plugins.
+pub fn plugin_dir(path: &Path) {
+    fs::create_dir_all(path).expect("a directory can be made");
+    for_nobody_else(path, 0o755);
+}
+
+/// Whatever the umask of whoever runs the tests: a plugin that others can write is not trusted.
+fn for_nobody_else(path: &Path, mode: u32) {
+    #[cfg(unix)]
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
+        .expect("the owner can set permissions");
+    #[cfg(not(unix))]
+    let _ = (path, mode);
 }
 
 /// Puts a file in place of another one at once.
@@ -46,6 +72,7 @@ pub fn replace(path: &Path, bytes: &[u8]) {
         .expect("a file has a name");
     let beside = path.with_file_name(format!(".{name}.new"));
     fs::write(&beside, bytes).expect("a file can be written");
+    for_nobody_else(&beside, 0o644);
     fs::rename(&beside, path).expect("a file can be renamed");
 }
 
@@ -53,7 +80,7 @@ impl Setup {
     /// A directory with an empty folder `plugins`.
     pub fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory can be made");
-        fs::create_dir(dir.path().join("plugins")).expect("a directory can be made");
+        plugin_dir(&dir.path().join("plugins"));
         Self { dir, config: false }
     }
 
@@ -110,7 +137,9 @@ impl Setup {
         let mut command = Command::new(host_binary());
         command.args(arguments).current_dir(self.path());
         // What is set where the tests run is not set where they are expected to pass.
-        command.env_remove("RUST_LOG").env_remove("RUST_BACKTRACE");
+        for name in ELSEWHERE {
+            command.env_remove(name);
+        }
         command
     }
 
@@ -147,8 +176,8 @@ impl Setup {
 
     /// What the puppet wrote down in a file.
     pub fn record(&self, name: &str) -> Vec<Value> {
-        let text = fs::read_to_string(self.path().join(name)).unwrap_or_default();
-        text.lines()
+        whole_lines(&self.path().join(name))
+            .iter()
             .map(|line| serde_json::from_str(line).expect("the puppet writes JSON lines"))
             .collect()
     }

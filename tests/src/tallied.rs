@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::fixtures::tally;
+use crate::growing::whole_lines;
 
 /// The bytes of the listener that writes down each call.
 pub fn library(defines: &'static [&'static str]) -> Vec<u8> {
@@ -51,8 +52,8 @@ pub struct Line {
 
 /// Reads a record; an empty one where there is none.
 pub fn read_record(path: &Path) -> Vec<Line> {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    text.lines()
+    whole_lines(path)
+        .iter()
         .map(|line| {
             let mut words = line.split(' ').map(ToOwned::to_owned);
             let mut next = || words.next().unwrap();

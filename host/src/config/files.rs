@@ -14,6 +14,9 @@ impl Config {
             files.push(pins.clone());
         }
         files.extend(self.signing.keys.clone());
+        let on = self.listeners.iter().filter(|listener| listener.enabled);
+        let polls = on.filter_map(|listener| listener.poll.as_ref());
+        files.extend(polls.map(|poll| poll.token_file.clone()));
         let listen = &self.intake.listen;
         files.extend(listen.token_file.clone());
         if let Some(tls) = &listen.tls {

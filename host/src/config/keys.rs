@@ -111,6 +111,7 @@ pub(super) const LISTENER: Section = Section {
         "budget_ms",
         "shutdown_ms",
         "queue",
+        "poll",
         "config",
     ],
 };
@@ -131,9 +132,14 @@ pub(super) const QUEUE: Section = Section {
     ],
 };
 
-const ALL: [&Section; 13] = [
+pub(super) const POLL: Section = Section {
+    title: "[listener.poll]",
+    keys: &["token_file", "wait", "redeliver", "max_events"],
+};
+
+const ALL: [&Section; 14] = [
     &TOP, &PLUGINS, &SIGNING, &LOG, &INTAKE, &TLS, &FLOW, &DISPATCH, &DELIVERY, &RELOAD, &SHUTDOWN,
-    &LISTENER, &QUEUE,
+    &LISTENER, &QUEUE, &POLL,
 ];
 
 impl Section {

@@ -14,6 +14,7 @@ use super::error::{ConfigError, Problem};
 use super::json;
 use super::keys::{LISTENER, nearest};
 use super::place::{Place, Source};
+use super::poll::{self, PollSettings};
 use super::secrets;
 use super::walk::{Table, Value, Walk};
 use crate::Spi;
@@ -39,6 +40,8 @@ pub struct ListenerConfig {
     pub budget: Option<Duration>,
     /// What the operator sets of its delivery queues.
     pub queue: QueueSettings,
+    /// Who may fetch from its delivery queues, where it has such.
+    pub poll: Option<PollSettings>,
     /// How long it may take to shut down, if not as long as all others.
     pub shutdown: Option<Duration>,
     /// Its own settings, of which the host knows nothing. Dates have become text.
@@ -67,6 +70,7 @@ impl ListenerConfig {
             switch_off_after_panics: None,
             budget: None,
             queue: QueueSettings::default(),
+            poll: None,
             shutdown: None,
             config: Map::new(),
             places: None,
@@ -121,6 +125,7 @@ impl fmt::Debug for ListenerConfig {
             .field("switch_off_after_panics", &self.switch_off_after_panics)
             .field("budget", &self.budget)
             .field("queue", &self.queue)
+            .field("poll", &self.poll)
             .field("shutdown", &self.shutdown)
             .field("config", &secrets::hide_all(&self.config))
             .field("place", &self.place().map(ToString::to_string))
@@ -194,6 +199,7 @@ fn read_entry(
         walk.milliseconds(what, v).map(Some)
     });
     delivery::read_queue(walk, table, &mut listener.queue);
+    poll::read(walk, table, &mut listener.poll);
     table.read("shutdown_ms", &mut listener.shutdown, |what, v| {
         walk.patience(what, v).map(Some)
     });

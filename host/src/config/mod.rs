@@ -17,6 +17,7 @@ mod keys;
 mod listener;
 mod log_filter;
 mod place;
+mod poll;
 mod read;
 mod redis;
 mod restart;
@@ -38,6 +39,7 @@ pub use intake::{ListenConfig, TlsConfig, UnixConfig, UnixPeer};
 pub use listener::{ListenerConfig, is_instance_name};
 pub use log_filter::LogFilter;
 pub use place::Place;
+pub use poll::PollSettings;
 pub use read::{MAX_FILE, read_listener_settings};
 pub use redis::{RedisConfig, RedisPassword, RedisUrl};
 pub use settings::{

@@ -15,6 +15,7 @@ use super::keys::{DISPATCH, FLOW, INTAKE, LOG, PLUGINS, RELOAD, SHUTDOWN, SIGNIN
 use super::listener;
 use super::log_filter::LogFilter;
 use super::place::{Source, position};
+use super::poll;
 use super::redis;
 use super::settings::{Config, ProbeConfig, ReloadConfig, ShutdownConfig, SigningConfig};
 use super::syntax::Syntax;
@@ -207,6 +208,7 @@ fn read_top(walk: &Walk<'_>, source: &Source<'_>, base_dir: &Path, table: &DeTab
         read_shutdown(walk, &shutdown, &mut config.shutdown);
     }
     config.listeners = listener::read(walk, source, &top);
+    poll::check_served(walk, &top);
     config
 }
 

@@ -10,6 +10,7 @@ use super::choice::Choice;
 use super::delivery;
 use super::intake;
 use super::listener::ListenerConfig;
+use super::poll;
 use super::redis;
 use super::secrets;
 use super::settings::Config;
@@ -128,6 +129,7 @@ fn write_listener(out: &mut fmt::Formatter<'_>, listener: &ListenerConfig) -> fm
         writeln!(out, "shutdown_ms = {}", limit.as_millis())?;
     }
     delivery::show_queue(out, &listener.queue)?;
+    poll::show(out, listener.poll.as_ref())?;
     if listener.config.is_empty() {
         return Ok(());
     }

@@ -5,6 +5,7 @@ mod excerpts;
 mod files;
 mod intake;
 mod not_toml;
+mod poll;
 mod random;
 #[cfg(feature = "redis")]
 mod redis;

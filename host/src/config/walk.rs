@@ -219,7 +219,7 @@ impl<'w> Walk<'w> {
             return None;
         };
         if values.is_empty() {
-            let help = "to mean all, leave it out".to_owned();
+            let help = "for the default, leave it out".to_owned();
             self.fault(value.span(), Problem::Empty(what.to_owned()), Some(help));
             return None;
         }

@@ -99,6 +99,11 @@ impl Delivery {
     }
 
     #[expect(clippy::unused_self, reason = "as where there is one")]
+    pub(crate) fn open_polled(&self, _: &str, _: Options) -> Result<Arc<Opening>, Absent> {
+        Err(Absent)
+    }
+
+    #[expect(clippy::unused_self, reason = "as where there is one")]
     pub(crate) fn close(&self, opening: &Arc<Opening>) -> bool {
         match **opening {}
     }

@@ -55,6 +55,9 @@ fn open_checked(path: &Path, durability: Durability) -> Result<Connection, Store
         }
         rows::recount(&connection).map_err(failed)?;
     }
+    // The log of a host that was killed: it does not grow from one to the next. What cannot be moved
+    // now is as good where it is.
+    let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     Ok(connection)
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::{error, fmt};
 
 use rusqlite::ErrorCode;
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 
 /// Why the store fails. Cheap to clone: one failure may be that of many pushes.
 #[derive(Clone, Debug)]
@@ -61,6 +62,14 @@ impl StoreError {
                 StoreErrorKind::Damaged
             }
             Some(ErrorCode::DiskFull) => StoreErrorKind::Full,
+            // The index of the log, which is made anew with each start, finds no room.
+            Some(ErrorCode::SystemIoFailure)
+                if error
+                    .sqlite_error()
+                    .is_some_and(|error| error.extended_code == SQLITE_IOERR_SHMSIZE) =>
+            {
+                StoreErrorKind::Full
+            }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreErrorKind::Busy,
             Some(
                 ErrorCode::SystemIoFailure

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::message::Content;
 use super::options::Options;
+use super::poll::Polls;
 use super::rows::{Counts, Done};
 use super::stats::QueueSnapshot;
-use super::{Courier, Full};
+use super::{Courier, Full, NotTaken};
 use crate::config::WhenFull;
 use crate::log::{Seldom, say};
 
@@ -31,6 +32,7 @@ pub(crate) struct Live {
     pub(super) deaths: Seldom,
     drops: Seldom,
     pub(super) trouble: Seldom,
+    pub(super) polls: Polls,
     plan: Mutex<Plan>,
     /// Something of the plan has changed, or of what is in the store.
     pub(super) changed: Condvar,
@@ -87,9 +89,17 @@ pub(crate) struct Opening {
     pub(super) queue: Arc<Live>,
     pub(super) options: Options,
     pub(super) courier: Box<dyn Courier>,
+    /// Its messages are fetched, and the courier is not called.
+    pub(super) polled: bool,
+    /// No call of the sink is to begin.
     pub(super) stopped: AtomicBool,
+    /// Which workers are at work: those who came with that shift. Counted up when work begins anew, so
+    /// that none of an earlier shift, who has not seen the stop in between, goes on.
+    pub(super) shift: AtomicU64,
     /// How many of its workers there are. Changed with the plan locked.
     pub(super) workers: AtomicU64,
+    /// By when its sink has to be at rest, once it is leaving for good.
+    pub(super) leaves: OnceLock<Instant>,
 }
 
 /// A message on its way into a queue, and the room that is kept for it.
@@ -138,7 +148,12 @@ impl Push {
 
 impl Opening {
     /// Makes a message ready to be committed: it counts against the bound from now on.
-    pub(crate) fn push(&self, content: Content) -> Result<Push, Full> {
+    pub(crate) fn push(&self, content: Content) -> Result<Push, NotTaken> {
+        if self.polled
+            && let Some(why) = content.no_set()
+        {
+            return Err(NotTaken::NoSet(self.queue.name.clone(), why));
+        }
         let Options {
             max_messages,
             max_bytes,
@@ -161,7 +176,7 @@ impl Opening {
         let full = messages > max_messages || bytes > max_bytes;
         if full && when_full == WhenFull::Reject {
             queue.rejected.fetch_add(1, Relaxed);
-            return Err(Full {
+            return Err(NotTaken::Full(Full {
                 queue: queue.name.clone(),
                 messages: messages > max_messages,
                 bound: if messages > max_messages {
@@ -169,7 +184,7 @@ impl Opening {
                 } else {
                     max_bytes
                 },
-            });
+            }));
         }
         Ok(Push {
             reserved,
@@ -194,12 +209,36 @@ impl Opening {
         self.stopped.load(Relaxed)
     }
 
-    /// Lets no further call of the sink begin.
+    /// Whether workers of that shift are to end.
+    pub(super) fn is_over(&self, shift: u64) -> bool {
+        self.is_stopped() || self.shift.load(Relaxed) != shift
+    }
+
+    /// Begins a shift.
+    pub(super) fn begin(&self) -> u64 {
+        // With the plan locked, as in `stop`.
+        let plan = self.queue.plan();
+        let shift = self.shift.fetch_add(1, Relaxed) + 1;
+        self.stopped.store(false, Relaxed);
+        drop(plan);
+        shift
+    }
+
+    /// Lets no further call of the sink begin, now or later, and says by when those under way are to be
+    /// over: the first time that is said counts.
+    pub(super) fn leave(&self, deadline: Instant) -> Instant {
+        let deadline = *self.leaves.get_or_init(|| deadline);
+        self.stop();
+        deadline
+    }
+
+    /// Lets no further call of the sink begin, until the next shift.
     pub(super) fn stop(&self) {
         self.stopped.store(true, Relaxed);
         // With the plan locked, so that no worker is between looking and waiting.
         drop(self.queue.plan());
         self.queue.changed.notify_all();
+        self.queue.polls.bell.ring_for_all();
     }
 
     /// Waits until no call of the sink is under way, for so long at the most. Says whether that came
@@ -237,6 +276,7 @@ impl Live {
             deaths: Seldom::default(),
             drops: Seldom::default(),
             trouble: Seldom::default(),
+            polls: Polls::default(),
             plan: Mutex::default(),
             changed: Condvar::new(),
         }
@@ -283,9 +323,14 @@ impl Live {
         let calm = plan.calm_until.is_some_and(|until| until > Instant::now());
         // Whoever waits for a time, or for an operator, is not to be woken by what is pushed.
         let wake = resumed || halts || !(plan.paused || calm);
+        let polled = plan.openings.last().is_some_and(|last| last.polled);
+        let rings = polled && !plan.paused;
         drop(plan);
         if wake {
             self.changed.notify_all();
+        }
+        if rings {
+            self.polls.bell.ring();
         }
         if done.dropped > 0
             && let Some(count) = self.drops.happened_often(done.dropped, Instant::now())
@@ -303,6 +348,7 @@ impl Live {
         let plan = self.plan();
         let (paused, halted) = (plan.paused, plan.halted.is_some());
         let open = !plan.openings.is_empty();
+        let polled = plan.openings.last().is_some_and(|last| last.polled);
         drop(plan);
         QueueSnapshot {
             name: self.name.clone(),
@@ -320,6 +366,7 @@ impl Live {
             delivered: self.delivered.load(Relaxed),
             retried: self.retried.load(Relaxed),
             died: self.died.load(Relaxed),
+            polls: polled.then(|| self.polls.snapshot()),
         }
     }
 }

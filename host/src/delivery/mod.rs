@@ -6,19 +6,31 @@
 //! hand them to the sink and write down what became of them; they know of each other through the
 //! queue's plan (`live`). How the store looks stands in `schema`, its statements in `rows`, what is done
 //! about damage in `damage`; `watch` looks after it, and [`admin`] is what operators do with it, on a
-//! running host as on a stopped one.
+//! running host as on a stopped one. A queue may also have no sink: then a receiver fetches what waits in
+//! it (`poll`), and is called by a `bell` when something comes.
 //!
 //! What a sink is, and how messages come from listeners and get to them, is for the room
 //! of the FFI to know.
 
 pub mod admin;
 mod backoff;
+#[cfg_attr(
+    not(feature = "server"),
+    allow(dead_code, reason = "nobody can fetch anything")
+)]
+mod bell;
 mod connect;
 mod damage;
 mod error;
 mod live;
+mod mask;
 mod message;
 mod options;
+#[cfg_attr(
+    not(feature = "server"),
+    allow(dead_code, reason = "nobody can fetch anything")
+)]
+mod poll;
 mod rows;
 mod schema;
 mod stats;
@@ -38,9 +50,16 @@ use std::time::Instant;
 pub use error::{StoreError, StoreErrorKind};
 pub(crate) use live::{Opening, Push};
 pub(crate) use message::Content;
+#[cfg(feature = "server")]
+pub(crate) use message::Refusal;
 pub(crate) use options::{Options, Requested};
-pub use stats::{COMMIT_BOUNDS, CommitsSnapshot, DeliverySnapshot, GROUP_BOUNDS, QueueSnapshot};
+#[cfg(feature = "server")]
+pub(crate) use poll::{Stream, Taken};
+pub use stats::{
+    COMMIT_BOUNDS, CommitsSnapshot, DeliverySnapshot, GROUP_BOUNDS, PollsSnapshot, QueueSnapshot,
+};
 use store::Store;
+pub use store::open_queues;
 
 use crate::config::{Config, DeliveryConfig};
 use crate::log::say;
@@ -80,6 +99,29 @@ impl fmt::Display for Full {
 }
 
 impl std::error::Error for Full {}
+
+/// Why a message was not taken into a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NotTaken {
+    /// There is no room.
+    Full(Full),
+    /// The receivers of that queue fetch SETs, and it is none, for that reason.
+    NoSet(String, &'static str),
+}
+
+impl fmt::Display for NotTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(full) => full.fmt(f),
+            Self::NoSet(queue, why) => write!(
+                f,
+                "from the queue '{queue}' Security Event Tokens are fetched, and a message for it is none: {why}"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for NotTaken {}
 
 /// The queues of a host. The store is opened with the first of them.
 pub(crate) struct Delivery {
@@ -134,7 +176,34 @@ impl Delivery {
         courier: Box<dyn Courier>,
     ) -> Result<Arc<Opening>, StoreError> {
         let number = self.opened.fetch_add(1, Ordering::Relaxed) + 1;
-        self.store()?.open_queue(number, name, options, courier)
+        self.store()?
+            .open_queue(number, name, options, courier, false)
+    }
+
+    /// Opens a queue without a sink. From now on its messages wait to be fetched.
+    pub(crate) fn open_polled(
+        &self,
+        name: &str,
+        options: Options,
+    ) -> Result<Arc<Opening>, StoreError> {
+        let number = self.opened.fetch_add(1, Ordering::Relaxed) + 1;
+        let sink = Box::new(poll::NoSink);
+        self.store()?.open_queue(number, name, options, sink, true)
+    }
+
+    /// The queue of that name, for a receiver to fetch from.
+    #[cfg(feature = "server")]
+    pub(crate) fn stream(&self, name: &str) -> Option<Stream> {
+        let store = self.opened()?;
+        let queue = store.queue(name)?;
+        let stream = Stream::new(store, queue);
+        stream.is_served().then_some(stream)
+    }
+
+    /// Lets no call of the queue's courier begin any more: it is going to be closed, and has from now
+    /// on as long as that may take.
+    pub(crate) fn leave(&self, opening: &Opening) {
+        opening.leave(Instant::now() + self.config.stop_timeout);
     }
 
     /// Closes a queue: its courier is not called any more, once this is back. Says whether a call did

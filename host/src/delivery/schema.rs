@@ -75,11 +75,63 @@ const STEPS: &[&str] = &["
             dead_bytes    = dead_bytes    + ((new.state = 2) - (old.state = 2)) * new.size
         WHERE id = new.queue;
     END;
+",
+// From here on a push writes no row but its own: a queue's counts are those up to its `last_message`,
+// and what was pushed behind that is counted with the next change.
+"
+    ALTER TABLE queue ADD COLUMN polled INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE queue ADD COLUMN polled_ms INTEGER;
+    CREATE INDEX message_tried ON message (queue, dedup_id) WHERE state < 2 AND attempts > 0;
+
+    UPDATE queue SET last_message = max(last_message,
+        coalesce((SELECT max(id) FROM message WHERE queue = queue.id AND state < 2), 0),
+        coalesce((SELECT max(id) FROM message WHERE queue = queue.id AND state = 2), 0));
+
+    CREATE TRIGGER message_counted BEFORE DELETE ON message
+        WHEN old.id > (SELECT last_message FROM queue WHERE id = old.queue)
+    BEGIN
+        UPDATE queue SET (pushed, waiting, waiting_bytes, last_message) =
+            (SELECT queue.pushed + count(*), queue.waiting + count(*),
+                queue.waiting_bytes + coalesce(sum(message.size), 0), max(message.id)
+             FROM message WHERE message.queue = queue.id AND message.state < 2
+                AND message.id > queue.last_message)
+        WHERE id = old.queue AND old.state < 2;
+    END;
+    CREATE TRIGGER message_counted_first BEFORE UPDATE OF state ON message
+        WHEN (old.state = 2) <> (new.state = 2)
+            AND old.id > (SELECT last_message FROM queue WHERE id = old.queue)
+    BEGIN
+        UPDATE queue SET (pushed, waiting, waiting_bytes, last_message) =
+            (SELECT queue.pushed + count(*), queue.waiting + count(*),
+                queue.waiting_bytes + coalesce(sum(message.size), 0), max(message.id)
+             FROM message WHERE message.queue = queue.id AND message.state < 2
+                AND message.id > queue.last_message)
+        WHERE id = old.queue AND old.state < 2;
+    END;
+
+    CREATE VIEW queue_now AS
+        SELECT queue.id AS id, name, waiting + uncounted AS waiting,
+            waiting_bytes + uncounted_bytes AS waiting_bytes, dead, dead_bytes,
+            pushed + uncounted AS pushed
+        FROM queue JOIN
+            (SELECT queue.id AS id, count(message.id) AS uncounted,
+                coalesce(sum(message.size), 0) AS uncounted_bytes
+             FROM queue LEFT JOIN message ON message.queue = queue.id AND message.state < 2
+                AND message.id > queue.last_message
+             GROUP BY queue.id) AS behind USING (id);
 "];
 
 /// The version that this host makes and knows.
 pub(super) fn version() -> i64 {
     i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
+}
+
+/// Where queues stand with all that is in them counted. In a store that no host of this version has
+/// opened yet, they do so as they are.
+pub(super) fn counted(connection: &Connection) -> rusqlite::Result<&'static str> {
+    let view = "SELECT count(*) FROM sqlite_schema WHERE name = 'queue_now'";
+    let is_there: bool = connection.query_row(view, [], |row| row.get(0))?;
+    Ok(if is_there { "queue_now" } else { "queue" })
 }
 
 /// What an open database turned out to be.
@@ -145,4 +197,124 @@ pub(super) fn migrate(
     );
     transaction.execute_batch(&marks).map_err(failed)?;
     transaction.commit().map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Durability;
+    use crate::delivery::admin::Admin;
+    use crate::delivery::{connect, rows};
+
+    #[test]
+    fn a_store_of_before_is_shown_as_it_is_and_brought_up_when_a_host_opens_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("queue.db");
+        let store = Connection::open(&path).unwrap();
+        store.execute_batch(STEPS[0]).unwrap();
+        let marks = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;");
+        store.execute_batch(&marks).unwrap();
+        let queue = "INSERT INTO queue (name, paused, pushed) VALUES ('q', 1, 7)";
+        store.execute(queue, []).unwrap();
+        drop(store);
+        let shown = || Admin::open(&path).unwrap().queue("q").unwrap().unwrap();
+        let before = shown();
+        assert_eq!((before.pushed, before.polled), (7, false));
+
+        let store = connect::writer(&path, Durability::Process).unwrap();
+        assert_eq!(look(&store, &path).unwrap(), Found::Store(version()));
+        store.execute("UPDATE queue SET polled = 1", []).unwrap();
+        let after = shown();
+        assert_eq!((after.pushed, after.polled), (7, true));
+        assert_eq!(after.state, before.state);
+    }
+
+    #[test]
+    fn a_store_of_the_first_schema_is_brought_up_with_its_messages_and_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("queue.db");
+        let first = Connection::open(&path).unwrap();
+        first.execute_batch(STEPS[0]).unwrap();
+        first
+            .execute_batch(&format!(
+                "PRAGMA application_id = {APPLICATION_ID};
+                 PRAGMA user_version = 1;
+                 INSERT INTO queue (id, name, pushed, waiting, waiting_bytes, dead, dead_bytes, last_message)
+                    VALUES (1, 'a', 9, 2, 20, 1, 10, 7), (2, 'saved', 1, 1, 10, 0, 0, 0), (3, 'empty', 5, 0, 0, 0, 0, 4);
+                 INSERT INTO message (id, queue, state, due_ms, payload, size, sum, pushed_ms)
+                    VALUES (2, 1, 2, 0, x'00', 10, 0, 0), (5, 1, 0, 0, x'00', 10, 0, 0),
+                        (6, 2, 0, 0, x'00', 10, 0, 0), (7, 1, 0, 0, x'00', 10, 0, 0);"
+            ))
+            .unwrap();
+        let counts = |path: &Path| -> Vec<_> {
+            let queues = Admin::open(path).unwrap().queues().unwrap().into_iter();
+            queues
+                .map(|it| (it.name, it.pushed, it.waiting, it.waiting_bytes, it.dead))
+                .collect()
+        };
+        let before = counts(&path);
+        assert_eq!(before[0], ("a".to_owned(), 9, 2, 20, 1));
+        drop(first);
+
+        let store = connect::writer(&path, Durability::Process).unwrap();
+        assert_eq!(look(&store, &path).unwrap(), Found::Store(version()));
+        assert_eq!(counts(&path), before);
+        assert_eq!(rows::last_number(&store).unwrap(), 7);
+        // What the first host of this schema finds when it counts is nothing new.
+        for queue in 1..=3 {
+            rows::count(&store, queue, &rows::Done::default()).unwrap();
+        }
+        rows::recount(&store).unwrap();
+        assert_eq!(counts(&path), before);
+    }
+
+    #[test]
+    fn whoever_changes_a_message_that_was_not_counted_leaves_right_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("queue.db");
+        let store = connect::writer(&path, Durability::Process).unwrap();
+        store
+            .execute_batch(
+                "INSERT INTO queue (id, name) VALUES (1, 'a'), (2, 'b');
+                 INSERT INTO message (id, queue, state, due_ms, payload, size, sum, pushed_ms)
+                    VALUES (1, 1, 0, 0, x'00', 1, 0, 0), (2, 2, 0, 0, x'00', 10, 0, 0),
+                        (3, 1, 0, 0, x'00', 100, 0, 0), (4, 1, 1, 0, x'00', 1000, 0, 0);",
+            )
+            .unwrap();
+        let counts = || -> (i64, i64, i64, i64, i64) {
+            let counts = "SELECT pushed, waiting, waiting_bytes, dead, dead_bytes FROM queue_now WHERE id = 1";
+            let read = |row: &rusqlite::Row<'_>| {
+                let get = |column| row.get::<_, i64>(column);
+                Ok((get(0)?, get(1)?, get(2)?, get(3)?, get(4)?))
+            };
+            store.query_row(counts, [], read).unwrap()
+        };
+        assert_eq!(counts(), (3, 3, 1101, 0, 0));
+        for (change, after) in [
+            (
+                "UPDATE message SET state = 2 WHERE id = 3",
+                (3, 2, 1001, 1, 100),
+            ),
+            (
+                "UPDATE message SET state = 0 WHERE id = 3",
+                (3, 3, 1101, 0, 0),
+            ),
+            ("DELETE FROM message WHERE id = 4", (3, 2, 101, 0, 0)),
+            (
+                "INSERT INTO message (id, queue, state, due_ms, payload, size, sum, pushed_ms)
+                    VALUES (5, 1, 0, 0, x'00', 7, 0, 0)",
+                (4, 3, 108, 0, 0),
+            ),
+            ("DELETE FROM message WHERE id = 5", (4, 2, 101, 0, 0)),
+            ("DELETE FROM message WHERE id = 1", (4, 1, 100, 0, 0)),
+        ] {
+            store.execute(change, []).unwrap();
+            assert_eq!(counts(), after, "{change}");
+        }
+        // The number of what was deleted is not given again.
+        assert_eq!(rows::last_number(&store).unwrap(), 5);
+        let pushed = "SELECT pushed FROM queue_now WHERE id = 2";
+        let pushed: i64 = store.query_row(pushed, [], |row| row.get(0)).unwrap();
+        assert_eq!(pushed, 1);
+    }
 }

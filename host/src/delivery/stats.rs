@@ -119,6 +119,19 @@ pub struct QueueSnapshot {
     pub retried: u64,
     /// Messages that became dead letters.
     pub died: u64,
+    /// What was counted of those who fetch its messages, if they are fetched, in place of being handed
+    /// to a sink.
+    pub polls: Option<PollsSnapshot>,
+}
+
+/// What was counted of those who fetch from a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PollsSnapshot {
+    /// Their requests.
+    pub requests: u64,
+    /// Messages in the answers to them, again and again where they are not acknowledged.
+    pub handed_out: u64,
 }
 
 /// What is known of delivery as a whole.

@@ -5,7 +5,7 @@ use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use super::error::{StoreError, StoreErrorKind};
 use super::live::{Live, Opening, Push};
 use super::message::now_ms;
 use super::options::Options;
+use super::poll::Step;
 use super::stats::DeliverySnapshot;
 use super::writer::{Work, Writer};
 use super::{Courier, connect, watch, worker};
@@ -63,6 +64,7 @@ impl Store {
         name: &str,
         options: Options,
         courier: Box<dyn Courier>,
+        polled: bool,
     ) -> Result<Arc<Opening>, StoreError> {
         let mut queues = lock(&self.queues);
         let queue = if let Some(queue) = queues.get(name) {
@@ -78,14 +80,19 @@ impl Store {
             queue: Arc::clone(&queue),
             options,
             courier,
+            polled,
             stopped: AtomicBool::new(false),
+            shift: AtomicU64::new(0),
             workers: AtomicU64::new(0),
+            leaves: OnceLock::new(),
         });
         self.put_in_order(&opening)?;
+        self.set_mode(&opening)?;
         let mut plan = queue.plan();
         let before = plan.openings.last().cloned();
         plan.openings.push(Arc::clone(&opening));
         drop(plan);
+        self.tell(&queues);
         if let Some(before) = before {
             before.stop();
         }
@@ -115,7 +122,29 @@ impl Store {
         }
     }
 
+    /// Notes that the queue's messages are fetched, or handed to a sink, where it was otherwise before.
+    fn set_mode(&self, opening: &Opening) -> Result<(), StoreError> {
+        let path = self.writer.path();
+        let queue = &opening.queue;
+        let polled: bool = connect::reader(path)?
+            .query_row(
+                "SELECT polled FROM queue WHERE id = ?1",
+                [queue.number],
+                |row| row.get(0),
+            )
+            .map_err(|error| StoreError::sqlite(path, error))?;
+        if polled != opening.polled {
+            let step = Step::Mode(opening.polled);
+            self.writer.write(Work::Poll(Arc::clone(queue), step))?;
+        }
+        Ok(())
+    }
+
     fn start(self: &Arc<Self>, opening: &Arc<Opening>) -> Result<(), StoreError> {
+        let shift = opening.begin();
+        if opening.polled {
+            return Ok(());
+        }
         for _ in 0..opening.options.concurrency {
             let (store, opening) = (Arc::clone(self), Arc::clone(opening));
             opening.workers.fetch_add(1, Relaxed);
@@ -123,7 +152,7 @@ impl Store {
             let working = Arc::clone(&opening);
             let started = thread::Builder::new()
                 .name(name)
-                .spawn(move || worker::run(&store, &working));
+                .spawn(move || worker::run(&store, &working, shift));
             if let Err(error) = started {
                 opening.workers.fetch_sub(1, Relaxed);
                 return Err(StoreError::io(self.writer.path(), error));
@@ -135,7 +164,7 @@ impl Store {
     /// Closes an opening: waits until its sink is not called any more, and lets the one before it,
     /// if it is still there, go on in its place. Says whether it came to rest in time.
     pub(super) fn close_queue(self: &Arc<Self>, opening: &Arc<Opening>, deadline: Instant) -> bool {
-        opening.stop();
+        let deadline = opening.leave(deadline);
         let rests = worker::is_worker_of(opening) || opening.wait(deadline);
         let queues = lock(&self.queues);
         let mut plan = opening.queue.plan();
@@ -144,12 +173,16 @@ impl Store {
             .last()
             .is_some_and(|last| last.number == opening.number);
         plan.openings.retain(|other| other.number != opening.number);
+        // One that is leaving as well has nothing to begin.
         let next = plan.openings.last().filter(|_| was_last).cloned();
+        let next = next.filter(|next| next.leaves.get().is_none());
         drop(plan);
+        self.tell(&queues);
         if let Some(next) = next
             && !self.closing.load(Relaxed)
         {
-            next.stopped.store(false, Relaxed);
+            // Where that fails, nothing is lost by it but time.
+            let _ = self.set_mode(&next);
             // Where no thread can be made, what waits stays until the next opening.
             let _ = self.start(&next);
         }
@@ -157,16 +190,26 @@ impl Store {
         rests
     }
 
+    /// Writes beside the store which queues are open.
+    fn tell(&self, queues: &BTreeMap<String, Arc<Live>>) {
+        let open = queues.values();
+        let open = open.filter(|queue| !queue.plan().openings.is_empty());
+        let open: Vec<_> = open.map(|queue| &*queue.name).collect();
+        if let Some(held) = &mut *lock(&self.lock) {
+            // It is for operators to see, and nothing depends on it.
+            let _ = note(held, &open);
+        }
+    }
+
     /// Commits what was pushed during one dispatch, all of it or nothing.
     pub(super) fn commit(&self, pushes: Vec<Push>) -> Result<(), StoreError> {
-        let queues: Vec<_> = pushes.iter().map(|push| Arc::clone(push.queue())).collect();
-        let committed = self.writer.write(Work::Push(pushes));
-        if committed.is_err() {
-            for queue in queues {
-                queue.rejected();
-            }
-        }
-        committed.map(drop)
+        self.writer.write(Work::Push(pushes)).map(drop)
+    }
+
+    /// The queue of that name, if it was opened.
+    #[cfg(feature = "server")]
+    pub(super) fn queue(&self, name: &str) -> Option<Arc<Live>> {
+        lock(&self.queues).get(name).cloned()
     }
 
     /// All queues that were opened.
@@ -184,7 +227,7 @@ impl Store {
             .flat_map(|queue| queue.plan().openings.clone())
             .collect();
         for opening in &openings {
-            opening.stop();
+            opening.leave(deadline);
         }
         let rests = openings.iter().map(|opening| opening.wait(deadline));
         rests.filter(|rests| !rests).count()
@@ -247,17 +290,27 @@ fn hold(path: &Path) -> Result<File, StoreError> {
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
     // For the message of the next one that wants it.
-    let _ = file
-        .set_len(0)
-        .and_then(|()| file.seek(SeekFrom::Start(0)))
-        .and_then(|_| writeln!(file, "{}", std::process::id()));
+    let _ = note(&mut file, &[]);
     Ok(file)
+}
+
+/// Writes down whose the store is, and the names of the queues that are open: a line each.
+fn note(file: &mut File, open: &[&str]) -> std::io::Result<()> {
+    let mut text = format!("{}\n", std::process::id());
+    for name in open {
+        text.push_str(name);
+        text.push('\n');
+    }
+    // In one write: whoever reads meanwhile finds no name half.
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(text.as_bytes())?;
+    file.set_len(text.len() as u64)
 }
 
 fn read_process(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+    text.lines().next()?.parse().ok()
 }
 
 /// Who has the store at that path.
@@ -271,4 +324,20 @@ pub(super) fn holder(path: &Path) -> Holder {
         }
         _ => Holder::Nobody,
     }
+}
+
+/// The queues of the store at that path that a listener of a running host has open; `None` where a host
+/// has the store and does not say.
+pub fn open_queues(path: &Path) -> Option<Vec<String>> {
+    let Ok(mut file) = File::open(connect::beside(path, ".lock")) else {
+        return Some(Vec::new());
+    };
+    let Err(TryLockError::WouldBlock) = file.try_lock_shared() else {
+        return Some(Vec::new());
+    };
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    let mut lines = text.lines();
+    lines.next()?.parse::<u32>().ok()?;
+    Some(lines.map(ToOwned::to_owned).collect())
 }

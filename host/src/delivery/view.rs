@@ -6,29 +6,41 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::admin::{Activity, Holder, MessageState, Place, QueueState};
+use super::mask::Shown;
 use super::message::now_ms;
-
-/// What stands in the place of what is masked.
-const HIDDEN: &str = "(hidden)";
 
 /// How messages are shown.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    /// The members of payloads whose values are hidden, wherever they are; `*` for the whole payload
-    /// and what the receiver answered.
+    /// The members of payloads whose values are hidden, wherever they are: also in headers, in the
+    /// key, and in what the receiver said. `*` for the whole payload and all of these; so it is too
+    /// where a payload cannot be looked into.
     pub mask: &'a [String],
     /// Whether payloads are shown.
     pub with_payload: bool,
 }
 
 /// All queues as a JSON object: `store` (path), `host` (the process that has the store; `null` where
-/// none has, 0 where it is not known) and `queues` (array of objects).
-pub fn queues_json(store: &Path, host: Holder, queues: &[QueueState]) -> Value {
+/// none has, 0 where it is not known) and `queues` (array of objects, each with `open`: whether a
+/// listener of that host has it; `null` where that is not known, as it is from
+/// [`open_queues`](super::open_queues)).
+pub fn queues_json(
+    store: &Path,
+    host: Holder,
+    open: Option<&[String]>,
+    queues: &[QueueState],
+) -> Value {
+    let queues = queues.iter().map(|queue| {
+        let mut queue = json!(queue);
+        queue["open"] = is_open(open, &queue["name"]).into();
+        queue
+    });
+    let queues: Vec<_> = queues.collect();
     json!({
         "store": store,
         "host": match host {
@@ -40,8 +52,13 @@ pub fn queues_json(store: &Path, host: Holder, queues: &[QueueState]) -> Value {
     })
 }
 
-/// All queues as lines of text.
-pub fn queues_table(host: Holder, queues: &[QueueState]) -> String {
+fn is_open(open: Option<&[String]>, name: &Value) -> Option<bool> {
+    open.map(|open| open.iter().any(|open| *open == *name))
+}
+
+/// All queues as lines of text. Where a host has the store, those that no listener has open are said to
+/// be so.
+pub fn queues_table(host: Holder, open: Option<&[String]>, queues: &[QueueState]) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = match host {
@@ -60,7 +77,11 @@ pub fn queues_table(host: Holder, queues: &[QueueState]) -> String {
             Activity::Paused => " (paused)".to_owned(),
             Activity::Halted => " (has paused itself)".to_owned(),
         };
-        let _ = writeln!(text, "\n{}{state}", queue.name);
+        let left = match is_open(open, &json!(queue.name)) {
+            Some(false) if host != Holder::Nobody => " (no listener has it open)",
+            _ => "",
+        };
+        let _ = writeln!(text, "\n{}{state}{left}", queue.name);
         let oldest = queue.oldest_ms.map_or(String::new(), |pushed| {
             format!(", the oldest for {}", span(now_ms().saturating_sub(pushed)))
         });
@@ -79,6 +100,14 @@ pub fn queues_table(host: Holder, queues: &[QueueState]) -> String {
             "  so far     {} pushed, {} delivered, {} tried again, {} died, {} dropped",
             queue.pushed, queue.delivered, queue.retried, queue.died, queue.dropped,
         );
+        if queue.polled {
+            let last = queue
+                .polled_ms
+                .map_or("nobody has yet".to_owned(), |polled| {
+                    format!("last {} ago", span(now_ms().saturating_sub(polled)))
+                });
+            let _ = writeln!(text, "  fetched    by its receiver: {last}");
+        }
         if let Some(since) = queue.halted_since_ms {
             let reason = queue.halted_reason.as_deref().unwrap_or_default();
             let _ = writeln!(
@@ -93,56 +122,11 @@ pub fn queues_table(host: Holder, queues: &[QueueState]) -> String {
 }
 
 impl View<'_> {
-    fn hides_all(&self) -> bool {
-        self.mask.iter().any(|name| name == "*")
-    }
-
-    /// The payload as operators see it: text, or `None` where it is none.
-    fn payload(&self, message: &MessageState) -> Option<String> {
-        let text = str::from_utf8(&message.payload).ok();
-        if self.mask.is_empty() {
-            return text.map(ToOwned::to_owned);
-        }
-        let parsed = text.filter(|_| !self.hides_all());
-        let parsed = parsed.and_then(|text| serde_json::from_str::<Value>(text).ok());
-        match parsed {
-            // What cannot be looked into could hold anything.
-            None | Some(Value::String(_)) => Some(HIDDEN.to_owned()),
-            Some(mut value) => {
-                self.hide(&mut value);
-                Some(value.to_string())
-            }
-        }
-    }
-
-    fn hide(&self, value: &mut Value) {
-        match value {
-            Value::Object(members) => {
-                for (name, value) in members {
-                    if self.mask.contains(name) {
-                        *value = HIDDEN.into();
-                    } else {
-                        self.hide(value);
-                    }
-                }
-            }
-            Value::Array(items) => items.iter_mut().for_each(|item| self.hide(item)),
-            _ => {}
-        }
-    }
-
-    fn answer(&self, message: &MessageState) -> Option<String> {
-        let answer = message.answer.as_deref();
-        answer.map(|answer| if self.hides_all() { HIDDEN } else { answer }.to_owned())
-    }
-
     /// A message as a JSON object: `number`, `state`, `pushed_ms`, `due_ms`, `attempts`, `tried_ms`,
     /// `key`, `id`, `content_type`, `headers`, `reason`, `status`, `answer`, `bytes`, `whole`, and
     /// with payloads `payload`, or `payload_base64` where it is no text.
     pub fn json(&self, message: &MessageState) -> Value {
-        let headers = message.headers.as_deref();
-        let headers = headers.and_then(|headers| serde_json::from_str(headers).ok());
-        let headers: Option<Map<String, Value>> = headers;
+        let shown = Shown::new(message, self.mask);
         let mut object = json!({
             "number": message.number,
             "state": message.state,
@@ -150,18 +134,18 @@ impl View<'_> {
             "due_ms": message.due_ms,
             "attempts": message.attempts,
             "tried_ms": message.tried_ms,
-            "key": message.key,
-            "id": message.id,
+            "key": shown.key,
+            "id": shown.id,
             "content_type": message.content_type,
-            "headers": headers,
-            "reason": message.reason,
+            "headers": shown.headers,
+            "reason": shown.reason,
             "status": message.status,
-            "answer": self.answer(message),
+            "answer": shown.answer,
             "bytes": message.payload.len(),
             "whole": message.whole,
         });
         if self.with_payload {
-            match self.payload(message) {
+            match shown.payload {
                 Some(text) => object["payload"] = text.into(),
                 None => object["payload_base64"] = STANDARD.encode(&message.payload).into(),
             }
@@ -171,6 +155,7 @@ impl View<'_> {
 
     /// A message as lines of text.
     pub fn text(&self, message: &MessageState) -> String {
+        let shown = Shown::new(message, self.mask);
         let state = match message.state {
             Place::Pending => "pending",
             Place::Held => "held",
@@ -183,7 +168,7 @@ impl View<'_> {
             message.attempts,
             message.payload.len(),
         );
-        for (name, value) in [("id", &message.id), ("key", &message.key)] {
+        for (name, value) in [("id", &shown.id), ("key", &shown.key)] {
             if let Some(value) = value {
                 let _ = write!(text, "  {name} {}", plain(value));
             }
@@ -195,7 +180,7 @@ impl View<'_> {
         if !message.whole {
             text.push_str("  damaged in the store\n");
         }
-        if let Some(reason) = &message.reason {
+        if let Some(reason) = &shown.reason {
             let status = message.status.map(|status| format!(" (status {status})"));
             let _ = writeln!(
                 text,
@@ -204,14 +189,15 @@ impl View<'_> {
                 status.unwrap_or_default()
             );
         }
-        if let Some(answer) = self.answer(message) {
-            let _ = writeln!(text, "  answer  {}", plain(&answer));
+        if let Some(answer) = &shown.answer {
+            let _ = writeln!(text, "  answer  {}", plain(answer));
         }
         if self.with_payload {
-            if let Some(headers) = &message.headers {
-                let _ = writeln!(text, "  headers {}", plain(headers));
+            if let Some(headers) = shown.headers {
+                let headers = Value::from(headers).to_string();
+                let _ = writeln!(text, "  headers {}", plain(&headers));
             }
-            let payload = self.payload(message);
+            let payload = shown.payload;
             let payload = payload.unwrap_or_else(|| STANDARD.encode(&message.payload));
             let _ = writeln!(text, "  payload {}", plain(&payload));
         }

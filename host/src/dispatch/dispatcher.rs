@@ -18,6 +18,10 @@ pub struct Dispatched {
     pub calls: u32,
     /// How many of the calls failed. Each is logged and counted by then.
     pub failures: u32,
+    /// How many of those failed because what they pushed into delivery queues could not be stored, as
+    /// the disk is full, say. Nothing of it is. To have it delivered, dispatch the event again, under
+    /// the same id.
+    pub not_stored: u32,
 }
 
 /// Hands events to listeners. Readers take no lock: the table is swapped as a whole.
@@ -52,9 +56,7 @@ impl Dispatcher {
         let crossing = event_for_listeners(event);
         let event = AtHand {
             crossing: &crossing,
-            id: event.id(),
-            txn: event.txn(),
-            client_id: event.client_id(),
+            event,
         };
         if table.measure {
             walk_measuring(listeners, &event)
@@ -64,21 +66,41 @@ impl Dispatcher {
     }
 }
 
+// Apart from each other and from what comes before, so that what they need stays in registers. They
+// count what is seldom: who is passed over, and what fails.
+#[inline(never)]
 fn walk(listeners: &[Placed], event: &AtHand<'_>) -> Dispatched {
     let mut round = Round::begin();
-    let mut dispatched = Dispatched::default();
+    let (mut passed_over, mut failures) = (0, 0);
     for placed in listeners {
+        let Placed { listener, policy } = placed;
         // In this order: see `Registered::withdraw`.
-        placed.listener.is_next(&round);
-        if placed.wants(event) {
-            let outcome = placed.listener.call(&mut round, event);
-            let well = placed.listener.ended(event, outcome, &placed.policy);
-            dispatched.calls += 1;
-            dispatched.failures += u32::from(!well);
+        listener.is_next(&round);
+        if !placed.wants(event) {
+            passed_over += 1;
+            continue;
+        }
+        match listener.call(&mut round, event) {
+            Ok(()) => listener.went_well(policy),
+            Err(failed) => listener.went_wrong(failed, &mut round, event, policy, &mut failures),
         }
     }
-    dispatched.failures += commit(&round, listeners, event);
-    dispatched
+    ended(&round, listeners, event, passed_over, failures)
+}
+
+fn ended(
+    round: &Round,
+    listeners: &[Placed],
+    event: &AtHand<'_>,
+    passed_over: usize,
+    failures: u32,
+) -> Dispatched {
+    let not_stored = commit(round, listeners, event);
+    Dispatched {
+        calls: u32::try_from(listeners.len() - passed_over).unwrap_or(u32::MAX),
+        failures: failures + not_stored,
+        not_stored,
+    }
 }
 
 /// Makes what the listeners pushed durable. Says how many calls failed after all, since it cannot be
@@ -98,24 +120,29 @@ fn commit(round: &Round, listeners: &[Placed], event: &AtHand<'_>) -> u32 {
 }
 
 /// Reads the clock once before the first call and once after each.
+#[inline(never)]
 fn walk_measuring(listeners: &[Placed], event: &AtHand<'_>) -> Dispatched {
     let mut round = Round::begin();
-    let mut dispatched = Dispatched::default();
+    let (mut passed_over, mut failures) = (0, 0);
     let mut begin = Instant::now();
     for placed in listeners {
+        let Placed { listener, policy } = placed;
         // In this order: see `Registered::withdraw`.
-        placed.listener.is_next(&round);
-        if placed.wants(event) {
-            let outcome = placed.listener.call(&mut round, event);
-            let end = Instant::now();
-            let within = placed.listener.took(event, begin, end, &placed.policy);
-            let well = placed.listener.ended(event, outcome, &placed.policy);
-            // What the host has logged meanwhile is not the next listener's time.
-            begin = if within && well { end } else { Instant::now() };
-            dispatched.calls += 1;
-            dispatched.failures += u32::from(!well);
+        listener.is_next(&round);
+        if !placed.wants(event) {
+            passed_over += 1;
+            continue;
         }
+        let outcome = listener.call(&mut round, event);
+        let end = Instant::now();
+        let within = listener.took(event, begin, end, policy);
+        let well = outcome.is_ok();
+        match outcome {
+            Ok(()) => listener.went_well(policy),
+            Err(failed) => listener.went_wrong(failed, &mut round, event, policy, &mut failures),
+        }
+        // What the host has logged meanwhile is not the next listener's time.
+        begin = if within && well { end } else { Instant::now() };
     }
-    dispatched.failures += commit(&round, listeners, event);
-    dispatched
+    ended(&round, listeners, event, passed_over, failures)
 }

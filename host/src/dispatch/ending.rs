@@ -46,6 +46,10 @@ impl Retired {
             }
             thread::sleep(SHOWS_EVERYWHERE);
         }
+        // All at once, so that their sinks are waited for together.
+        for placed in &going {
+            placed.listener.leave_queues();
+        }
         for placed in going.into_iter().rev() {
             self.end_one(placed, &mut ended);
         }
@@ -84,6 +88,7 @@ impl Retired {
     fn end_one(&self, placed: Placed, ended: &mut Ended) {
         let Placed { listener, policy } = placed;
         let limit = policy.shutdown;
+        listener.close_queues();
         let (name, title) = (listener.name().to_owned(), listener.spi().title());
         let outcome = match Arc::try_unwrap(listener) {
             Ok(listener) => within(limit, move || listener.end()),

@@ -6,10 +6,14 @@ use std::time::{Duration, Instant};
 use super::stats::{Stats, StatsSnapshot};
 use super::table::Policy;
 use crate::Spi;
-use crate::ffi::{Failure, FailureKind, Instance, NotStored, Round};
+use crate::event::Event;
+use crate::ffi::{Failed, Failure, FailureKind, Instance, NotStored, Round};
 use crate::log::{Burst, Seldom, say};
 
 /// A listener in its place.
+// What each call reads comes first and is on one cache line, to which calls do not write: those of
+// other threads would wait for it.
+#[repr(C, align(64))]
 pub(crate) struct Registered {
     instance: Instance,
     off: AtomicBool,
@@ -30,9 +34,7 @@ pub(crate) struct Registered {
 #[derive(Clone, Copy)]
 pub(super) struct AtHand<'a> {
     pub(super) crossing: &'a op_listener_abi::Event<'a>,
-    pub(super) id: &'a str,
-    pub(super) txn: Option<&'a str>,
-    pub(super) client_id: &'a str,
+    pub(super) event: &'a Event<'a>,
 }
 
 impl Registered {
@@ -91,35 +93,32 @@ impl Registered {
 
     /// Calls the listener.
     #[inline]
-    pub(super) fn call(&self, round: &mut Round, event: &AtHand<'_>) -> Result<(), Failure> {
+    pub(super) fn call(&self, round: &mut Round, event: &AtHand<'_>) -> Result<(), Failed> {
         round.call(&self.instance, event.crossing)
     }
 
-    /// Notes how a call ended, and says whether it did well.
-    // Taken by value and inlined, so that a call that went well leaves nothing in memory.
-    #[inline(always)]
-    #[expect(
-        clippy::inline_always,
-        reason = "measured: half of what a listener costs"
-    )]
-    pub(super) fn ended(
-        &self,
-        event: &AtHand<'_>,
-        outcome: Result<(), Failure>,
-        policy: &Policy,
-    ) -> bool {
-        match outcome {
-            Ok(()) => {
-                if policy.switch_off_after.is_some() {
-                    self.panics_in_a_row.store(0, Relaxed);
-                }
-                true
-            }
-            Err(failure) => {
-                self.failed(&failure, event, policy);
-                false
-            }
+    /// Notes that a call went well.
+    #[inline]
+    pub(super) fn went_well(&self, policy: &Policy) {
+        if policy.switch_off_after.is_some() && self.panics_in_a_row.load(Relaxed) != 0 {
+            self.panics_in_a_row.store(0, Relaxed);
         }
+    }
+
+    /// Notes that the last call of the round failed, and counts it.
+    // Apart with all that it needs, so that calls that go well leave nothing in memory.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn went_wrong(
+        &self,
+        failed: Failed,
+        round: &mut Round,
+        event: &AtHand<'_>,
+        policy: &Policy,
+        failures: &mut u32,
+    ) {
+        self.failed(&round.failure(failed), event, policy);
+        *failures += 1;
     }
 
     /// Notes that the call of this listener failed after all, if what it pushed is not stored; says
@@ -231,6 +230,17 @@ impl Registered {
         self.instance.is_being_called()
     }
 
+    /// Lets no delivery to the listener's sinks begin any more.
+    pub(super) fn leave_queues(&self) {
+        self.instance.leave_queues();
+    }
+
+    /// Ends deliveries to the listener's sinks, which are waited for as long as queues may take, not
+    /// as listeners may.
+    pub(super) fn close_queues(&self) {
+        self.instance.close_queues();
+    }
+
     /// Tells the listener that no more events come, unless it was told. The caller has seen to it
     /// that no call is under way. Says whether it ended well; if not, that is logged.
     pub(super) fn shut_down(&self) -> bool {
@@ -311,8 +321,8 @@ struct Named<'a>(&'a AtHand<'a>);
 
 impl std::fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.id)?;
-        match self.0.txn {
+        f.write_str(self.0.event.id())?;
+        match self.0.event.txn() {
             Some(txn) => write!(f, " (txn {txn})"),
             None => Ok(()),
         }

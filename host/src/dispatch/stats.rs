@@ -19,6 +19,7 @@ pub const DURATION_BOUNDS: [Duration; BUCKETS - 1] = {
 
 /// Counts calls of one listener. Written by all threads without a lock.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 pub(crate) struct Stats {
     pub(super) errors: AtomicU64,
     pub(super) panics: AtomicU64,

@@ -35,12 +35,17 @@ impl Placed {
     #[inline]
     pub(super) fn wants(&self, event: &AtHand<'_>) -> bool {
         self.listener.active()
-            && self
-                .policy
-                .clients
-                .as_ref()
-                .is_none_or(|clients| clients.contains(event.client_id))
+            && match &self.policy.clients {
+                None => true,
+                Some(clients) => is_among(clients, event.event.client_id()),
+            }
     }
+}
+
+// Apart, since what it takes is taken from the walk otherwise, which has no use for it mostly.
+#[inline(never)]
+fn is_among(clients: &HashSet<String>, client_id: &str) -> bool {
+    clients.contains(client_id)
 }
 
 /// The listeners in the order of their calls.

@@ -14,6 +14,9 @@ pub(super) const EXPECTED: &str = "an absolute ASCII URL, https (http for localh
 /// # Errors
 /// The first rule that it breaks.
 pub fn check_issuer(text: &str) -> Result<(), IssuerFault> {
+    if is_plain(text.as_bytes()) {
+        return Ok(());
+    }
     let scheme_end = text.bytes().position(|byte| byte == b':');
     let (scheme, rest) = text.split_at(scheme_end.ok_or(IssuerFault::NotAbsolute)?);
     let rest = rest.strip_prefix("://").ok_or(IssuerFault::NotAbsolute)?;
@@ -38,6 +41,29 @@ pub fn check_issuer(text: &str) -> Result<(), IssuerFault> {
     } else {
         Err(IssuerFault::PlainHttp)
     }
+}
+
+/// Whether it is `https://`, a host and perhaps a path, and has no character that needs a closer look, as
+/// with most issuers. It is asked for each event.
+#[inline]
+fn is_plain(text: &[u8]) -> bool {
+    const PLAIN: [bool; 256] = {
+        let mut plain = [false; 256];
+        let mut byte = 0_u8;
+        while byte < 128 {
+            plain[byte as usize] =
+                byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/');
+            byte += 1;
+        }
+        plain
+    };
+    let Some(rest) = text.strip_prefix(b"https://") else {
+        return false;
+    };
+    rest.first().is_some_and(|first| *first != b'/')
+        && rest
+            .iter()
+            .fold(true, |plain, byte| plain & PLAIN[usize::from(*byte)])
 }
 
 /// The host of `host[:port]`.

@@ -31,13 +31,21 @@ pub(crate) fn is_string(raw: &str) -> bool {
 }
 
 /// The string that a JSON string's text stands for; `None` for another kind of value.
+#[inline]
 pub(crate) fn string(raw: Span<'_>) -> Option<Cow<'_, str>> {
-    let inner = raw.text.strip_prefix('"')?.strip_suffix('"')?;
-    if raw.escaped {
-        serde_json::from_str(raw.text).ok().map(Cow::Owned)
+    if !is_string(raw.text) {
+        None
+    } else if raw.escaped {
+        unescaped(raw.text)
     } else {
-        Some(Cow::Borrowed(inner))
+        raw.text.get(1..raw.text.len() - 1).map(Cow::Borrowed)
     }
+}
+
+#[cold]
+#[inline(never)]
+fn unescaped(raw: &str) -> Option<Cow<'_, str>> {
+    serde_json::from_str(raw).ok().map(Cow::Owned)
 }
 
 /// As [`string`], of a text of which nothing is known but that it is valid.

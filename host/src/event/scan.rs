@@ -29,36 +29,55 @@ pub(crate) struct Span<'a> {
     pub(crate) escaped: bool,
 }
 
-/// The objects and arrays around a place: a bit for each, set for an object, the innermost lowest.
-#[derive(Default)]
+/// The objects and arrays around a place: how many they are, and of the innermost up to 64 a bit for
+/// each, set for an object, the innermost lowest. The bits of the others are kept elsewhere, so that these
+/// two stay in registers.
+#[derive(Clone, Copy, Default)]
 struct Nesting {
     depth: usize,
     innermost: u64,
-    outer: Vec<u64>,
 }
 
 impl Nesting {
     const WORD: usize = u64::BITS as usize;
 
-    fn enter(&mut self, object: bool) {
-        if self.depth > 0 && self.depth.is_multiple_of(Self::WORD) {
-            self.outer.push(self.innermost);
+    #[inline]
+    fn enter(&mut self, object: bool, outer: &mut Vec<u64>) {
+        if self.is_full() {
+            keep(outer, self.innermost);
         }
         self.innermost = self.innermost << 1 | u64::from(object);
         self.depth += 1;
     }
 
-    fn leave(&mut self) {
+    #[inline]
+    fn leave(&mut self, outer: &mut Vec<u64>) {
         self.innermost >>= 1;
         self.depth -= 1;
-        if self.depth > 0 && self.depth.is_multiple_of(Self::WORD) {
-            self.innermost = self.outer.pop().unwrap_or_default();
+        if self.is_full() {
+            self.innermost = take(outer);
         }
     }
 
-    fn in_object(&self) -> bool {
+    fn is_full(self) -> bool {
+        self.depth > 0 && self.depth.is_multiple_of(Self::WORD)
+    }
+
+    fn in_object(self) -> bool {
         self.innermost & 1 == 1
     }
+}
+
+#[cold]
+#[inline(never)]
+fn keep(outer: &mut Vec<u64>, word: u64) {
+    outer.push(word);
+}
+
+#[cold]
+#[inline(never)]
+fn take(outer: &mut Vec<u64>) -> u64 {
+    outer.pop().unwrap_or_default()
 }
 
 impl<'a> Scanner<'a> {
@@ -119,7 +138,11 @@ impl<'a> Scanner<'a> {
         let bytes = self.text.as_bytes();
         let start = after_space(bytes, self.at);
         let mut escaped = false;
-        self.at = after_value(bytes, start, self.depth_limit, &mut escaped)?;
+        self.at = if byte_at(bytes, start) == b'"' {
+            after_string(bytes, start, &mut escaped)?
+        } else {
+            after_value(bytes, start, self.depth_limit, &mut escaped)?
+        };
         Ok(Span {
             text: &self.text[start..self.at],
             escaped,
@@ -134,8 +157,12 @@ fn after_value(
     depth_limit: usize,
     escaped: &mut bool,
 ) -> Result<usize, Stop> {
-    let mut around = Nesting::default();
+    let (mut around, mut outer) = (Nesting::default(), Vec::new());
+    let mut named = false;
     loop {
+        if named {
+            at = after_name(bytes, at, escaped)?;
+        }
         match byte_at(bytes, at) {
             b'"' => at = after_string(bytes, at, escaped)?,
             open @ (b'{' | b'[') => {
@@ -147,10 +174,8 @@ fn after_value(
                 if byte_at(bytes, at) == open + 2 {
                     at += 1;
                 } else {
-                    around.enter(open == b'{');
-                    if open == b'{' {
-                        at = after_name(bytes, at, escaped)?;
-                    }
+                    named = open == b'{';
+                    around.enter(named, &mut outer);
                     continue;
                 }
             }
@@ -170,9 +195,7 @@ fn after_value(
             match byte_at(bytes, at) {
                 b',' => {
                     at = after_space(bytes, at + 1);
-                    if object {
-                        at = after_name(bytes, at, escaped)?;
-                    }
+                    named = object;
                     break;
                 }
                 b'}' if object => {}
@@ -180,7 +203,7 @@ fn after_value(
                 _ => return Err(Stop::Syntax),
             }
             at += 1;
-            around.leave();
+            around.leave(&mut outer);
         }
     }
 }

@@ -183,25 +183,26 @@ impl Scaled {
     fn parse_plain(text: &[u8]) -> Option<u64> {
         /// What a digit in the last place is worth, by the digits behind the point.
         const SCALE: [u64; 7] = [1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
-        let whole = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if !(1..=12).contains(&whole) || (text[0] == b'0' && whole > 1) {
+        // No more than fits.
+        if text.len() > 12 + 1 + 6 {
             return None;
         }
-        let fraction = match text.get(whole) {
-            None => &[],
-            Some(b'.') => &text[whole + 1..],
-            Some(_) => return None,
-        };
-        let written = fraction.len();
-        if (written == 0 && whole < text.len()) || written > 6 {
+        let (mut value, mut point) = (0_u64, None);
+        for (at, byte) in text.iter().enumerate() {
+            match byte {
+                b'0'..=b'9' => value = value * 10 + u64::from(byte - b'0'),
+                b'.' if point.is_none() => point = Some(at),
+                _ => return None,
+            }
+        }
+        let whole = point.unwrap_or(text.len());
+        let written = point.map_or(0, |point| text.len() - point - 1);
+        if !(1..=12).contains(&whole)
+            || (text[0] == b'0' && whole > 1)
+            || (point.is_some() && !(1..=6).contains(&written))
+        {
             return None;
         }
-        let value = text[..whole].iter().chain(fraction);
-        let value = value.copied().try_fold(0_u64, |value, digit| {
-            digit
-                .is_ascii_digit()
-                .then(|| value * 10 + u64::from(digit - b'0'))
-        })?;
         Some(value * SCALE[written])
     }
 

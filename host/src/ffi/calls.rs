@@ -49,7 +49,6 @@ impl Failure {
     }
 
     /// Why a call failed that did; leaves the output empty for the next one.
-    #[cold]
     pub(super) fn take(status: Status, output: &mut Buffer) -> Self {
         Self::read(status, &std::mem::replace(output, Buffer::EMPTY))
     }

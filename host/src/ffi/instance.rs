@@ -30,20 +30,32 @@ impl Round {
         self.turn.is_of(instance.side);
     }
 
-    /// Hands the event to an instance, which is the one that it was turned to.
+    /// Hands the event to an instance, which is the one that it was turned to. Why a call failed
+    /// [`Round::failure`] tells, which has to be asked before the next one.
     #[inline]
-    pub(crate) fn call(&mut self, instance: &Instance, event: &Event<'_>) -> Result<(), Failure> {
+    pub(crate) fn call(&mut self, instance: &Instance, event: &Event<'_>) -> Result<(), Failed> {
         // SAFETY: the object came from `init` of the same table and is released in the drop of the
         // instance alone; event and output are lent for the call.
         let status = unsafe { (instance.on_event)(instance.object, event, &mut self.output) };
         if status == Status::OK {
             if !self.output.is_empty() {
-                // Nothing is asked for here, and the next listener gets an empty one.
-                self.output = Buffer::EMPTY;
+                self.empty_output();
             }
             return Ok(());
         }
-        Err(Failure::take(status, &mut self.output))
+        Err(Failed(status))
+    }
+
+    /// Nothing is asked for in there, and the next listener gets an empty one.
+    #[cold]
+    #[inline(never)]
+    fn empty_output(&mut self) {
+        self.output = Buffer::EMPTY;
+    }
+
+    /// Why a call failed that did.
+    pub(crate) fn failure(&mut self, Failed(status): Failed) -> Failure {
+        Failure::take(status, &mut self.output)
     }
 
     /// Commits what the listeners have pushed, if any has. Durable when this is back.
@@ -52,6 +64,10 @@ impl Round {
         self.staging.commit()
     }
 }
+
+/// A call of an event failed.
+#[derive(Clone, Copy)]
+pub(crate) struct Failed(Status);
 
 type OnEvent = unsafe extern "C" fn(Object, &Event<'_>, &mut Buffer) -> Status;
 
@@ -139,10 +155,20 @@ impl Instance {
         self.side.is_being_called()
     }
 
+    /// Lets no delivery to the instance's sinks begin any more.
+    pub(crate) fn leave_queues(&self) {
+        self.side.leave_queues();
+    }
+
+    /// Ends deliveries to the instance's sinks. Waits for those under way, for a limited time.
+    pub(crate) fn close_queues(&self) {
+        self.side.close_queues();
+    }
+
     /// Tells the instance that no more events come. The caller sees to it that none does.
     pub(crate) fn shutdown(&self) -> Result<(), Failure> {
         // The listener ends what its sinks need.
-        self.side.close_queues();
+        self.close_queues();
         let shutdown = self.table.shutdown();
         let mut output = Buffer::EMPTY;
         // SAFETY: as in `is_enabled`.

@@ -12,7 +12,7 @@ pub(crate) mod witness;
 
 pub(crate) use calls::{Failure, FailureKind};
 pub(crate) use calls::{event_for_listeners, set_log_level, start};
-pub(crate) use instance::{Instance, Round};
+pub(crate) use instance::{Failed, Instance, Round};
 pub(crate) use queues::{NotStored, Queues};
 pub(crate) use services::{HostSide, Services};
 

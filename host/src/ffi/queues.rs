@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -39,16 +40,26 @@ pub(crate) enum Queues {
 pub(crate) struct OwnQueues {
     library: PluginRef,
     settings: QueueSettings,
+    /// The operator says who may fetch from its queues.
+    may_poll: bool,
+    /// It has opened one that is fetched from.
+    polled: AtomicBool,
     open: RwLock<HashMap<u64, Arc<Opening>>>,
 }
 
 impl OwnQueues {
-    pub(super) fn new(library: PluginRef, settings: &QueueSettings) -> Self {
+    pub(super) fn new(library: PluginRef, settings: &QueueSettings, may_poll: bool) -> Self {
         Self {
             library,
             settings: settings.clone(),
+            may_poll,
+            polled: AtomicBool::new(false),
             open: RwLock::default(),
         }
+    }
+
+    pub(super) fn is_polled(&self) -> bool {
+        self.polled.load(Relaxed)
     }
 
     fn get(&self, number: u64) -> Option<Arc<Opening>> {
@@ -59,6 +70,16 @@ impl OwnQueues {
     fn take(&self, number: u64) -> Option<Arc<Opening>> {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         open.remove(&number)
+    }
+
+    /// Lets no call of a sink begin any more. Does not wait.
+    pub(super) fn leave_all(&self, queues: &Queues) {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        if let Queues::Delivery(delivery) = queues {
+            for opening in open.values() {
+                delivery.leave(opening);
+            }
+        }
     }
 
     /// Closes what is open. Waits until no sink is being called, for a limited time.
@@ -88,6 +109,9 @@ fn refused(why: impl Into<String>) -> Answer {
 struct OpenRequest {
     sink: u64,
     name: Option<String>,
+    /// It has no sink: its messages are fetched.
+    #[serde(default)]
+    polled: bool,
     #[serde(default)]
     options: Requested,
 }
@@ -123,15 +147,31 @@ impl HostSide {
             (Queues::Delivery(_), None) => {
                 return refused("a library as a whole has no queue: open it in `init`");
             }
+            (Queues::Delivery(_), Some(own)) if request.polled && !own.may_poll => {
+                return refused(
+                    "from this queue a receiver fetches, and nobody may as yet: add `[listener.poll]` to the entry, with the `token_file` of the receiver's token",
+                );
+            }
+            (Queues::Delivery(_), Some(_)) if request.polled && !cfg!(feature = "server") => {
+                return refused(
+                    "this host was built without the intake over HTTP, through which receivers fetch: use one with the feature `server`",
+                );
+            }
             (Queues::Delivery(delivery), Some(own)) => {
-                let courier = SinkOfLibrary {
-                    side: self,
-                    library: own.library,
-                    sink: request.sink,
-                    queue: name.clone(),
-                    panics: Seldom::default(),
+                let opened = if request.polled {
+                    own.polled.store(true, Relaxed);
+                    delivery.open_polled(&name, options)
+                } else {
+                    let courier = SinkOfLibrary {
+                        side: self,
+                        library: own.library,
+                        sink: request.sink,
+                        queue: name.clone(),
+                        panics: Seldom::default(),
+                    };
+                    delivery.open(&name, options, Box::new(courier))
                 };
-                match delivery.open(&name, options, Box::new(courier)) {
+                match opened {
                     Ok(opening) => {
                         let number = opening.number();
                         let options = opening.options().clone();
@@ -143,7 +183,10 @@ impl HostSide {
                 }
             }
         };
-        let answer = json!({ "queue": number, "name": name, "options": options });
+        let mut answer = json!({ "queue": number, "name": name, "options": options });
+        if request.polled {
+            answer["polled"] = true.into();
+        }
         (Status::OK, answer.to_string())
     }
 
@@ -163,7 +206,7 @@ impl HostSide {
         };
         let push = match opening.push(content) {
             Ok(push) => push,
-            Err(full) => return refused(full.to_string()),
+            Err(not_taken) => return refused(not_taken.to_string()),
         };
         if ROUND.get() != Round::None {
             ROUND.set(Round::Pushed);

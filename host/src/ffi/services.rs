@@ -89,11 +89,12 @@ impl HostSide {
         services: &Arc<Services>,
         library: PluginRef,
         queues: &QueueSettings,
+        may_poll: bool,
     ) -> &'static Self {
         Box::leak(Box::new(Self {
             name: name.to_owned(),
             services: Arc::clone(services),
-            own_queues: Some(OwnQueues::new(library, queues)),
+            own_queues: Some(OwnQueues::new(library, queues, may_poll)),
             closed: AtomicBool::new(false),
         }))
     }
@@ -104,6 +105,18 @@ impl HostSide {
 
     pub(super) fn own_queues(&self) -> Option<&OwnQueues> {
         self.own_queues.as_ref()
+    }
+
+    /// Lets no delivery to the instance's sinks begin any more.
+    pub(super) fn leave_queues(&self) {
+        if let Some(own) = &self.own_queues {
+            own.leave_all(&self.services.queues);
+        }
+    }
+
+    /// Whether the instance has opened a queue to be fetched from.
+    pub(crate) fn is_polled(&self) -> bool {
+        self.own_queues.as_ref().is_some_and(OwnQueues::is_polled)
     }
 
     /// Ends deliveries to the instance's sinks. Waits for those under way, for a limited time.

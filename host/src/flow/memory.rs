@@ -1,10 +1,10 @@
 //! Pending authorisations in this process's memory, bounded: for one host.
 
 use super::code::CodeHash;
-use super::outcome::{CodeStillPending, Decision, IgnoredReason, Outcome};
+use super::outcome::{CodeStillPending, Decision, Done, IgnoredReason, Outcome};
 use super::pending::{Entry, Pending, Stage};
 use super::rule::{Held, Known, at_once};
-use crate::event::{AuthorizationCompleted, CodeExchanged, Deadline, Due, Timestamp};
+use crate::event::{AuthorizationCompleted, CodeExchanged, Deadline, Due, Event, Timestamp};
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -64,17 +64,31 @@ impl Memory {
             stage,
         };
         let evicted = pending.insert(code, entry);
+        let at_once = matches!(outcome, Outcome::Dispatch(_));
         Ok(Decision {
             evicted,
+            done: at_once.then_some(Done::Authorized(code)),
             ..outcome.into()
         })
     }
 
-    pub(super) fn exchange<'a>(&self, code: &CodeHash, fact: CodeExchanged<'a>) -> Outcome<'a> {
-        match self.redeem(code, &fact) {
-            Err(reason) => Outcome::ignored(reason, fact),
-            Ok(None) => Outcome::NothingDue,
-            Ok(Some(held)) => Outcome::Dispatch(held.exchanged(fact)),
+    /// Takes back what a fact has done, whose event is to be dispatched another time.
+    pub(super) fn take_back(&self, done: &Done, event: Event<'_>) {
+        let mut pending = self.lock();
+        match done {
+            Done::Authorized(code) => pending.forget(code),
+            Done::Exchanged(code) => pending.hold_again(code, Held::again(event)),
+        }
+    }
+
+    pub(super) fn exchange<'a>(&self, code: CodeHash, fact: CodeExchanged<'a>) -> Decision<'a> {
+        match self.redeem(&code, &fact) {
+            Err(reason) => Outcome::ignored(reason, fact).into(),
+            Ok(None) => Outcome::NothingDue.into(),
+            Ok(Some(held)) => Decision {
+                done: Some(Done::Exchanged(code)),
+                ..Outcome::Dispatch(held.exchanged(fact)).into()
+            },
         }
     }
 

@@ -170,9 +170,24 @@ impl FlowRule {
     ) -> Result<Decision<'a>, NotNow> {
         let code = CodeHash::new(&fact.issuer, &fact.code);
         match &self.store {
-            Store::Memory(memory) => Ok(memory.exchange(&code, fact).into()),
+            Store::Memory(memory) => Ok(memory.exchange(code, fact)),
             #[cfg(feature = "redis")]
             Store::Redis(store) => store.exchange(code, fact, patience),
+        }
+    }
+
+    /// Takes a decision back whose event is to be dispatched another time: the same fact, sent again,
+    /// comes to the same. In Redis once the claim of this time has run out.
+    pub(crate) fn take_back(&self, decision: Decision<'_>) {
+        #[cfg(feature = "redis")]
+        if let Some(claim) = decision.claim {
+            claim.abandon();
+        }
+        let (done, outcome) = (decision.done, decision.outcome);
+        if let (Store::Memory(memory), Some(done), Outcome::Dispatch(event)) =
+            (&self.store, done, outcome)
+        {
+            memory.take_back(&done, event);
         }
     }
 }

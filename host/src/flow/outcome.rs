@@ -1,6 +1,7 @@
 //! What comes of a fact. The caller dispatches, logs and counts.
 
 use super::Claim;
+use super::code::CodeHash;
 use crate::event::{CodeExchanged, Event};
 use std::error::Error;
 use std::fmt;
@@ -16,8 +17,31 @@ pub struct Decision<'a> {
     /// What had to be dropped to make room: to be logged as a warning, and counted.
     pub evicted: Option<Evicted>,
     /// That this host is the one to dispatch it, where several could.
-    #[expect(dead_code, reason = "it does its part when it is dropped")]
+    #[cfg_attr(
+        not(feature = "redis"),
+        expect(dead_code, reason = "in memory there is none")
+    )]
     pub(crate) claim: Option<Claim>,
+    /// What it has done to a code that is kept in memory.
+    pub(super) done: Option<Done>,
+}
+
+/// What a fact has done to its code.
+pub(super) enum Done {
+    /// It is known from now on, and its event is dispatched.
+    Authorized(CodeHash),
+    /// It was exchanged, and its event is dispatched.
+    Exchanged(CodeHash),
+}
+
+/// Not even the hash of a code gets into a log.
+impl fmt::Debug for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Authorized(_) => "Authorized(…)",
+            Self::Exchanged(_) => "Exchanged(…)",
+        })
+    }
 }
 
 impl<'a> From<Outcome<'a>> for Decision<'a> {
@@ -26,6 +50,7 @@ impl<'a> From<Outcome<'a>> for Decision<'a> {
             outcome,
             evicted: None,
             claim: None,
+            done: None,
         }
     }
 }

@@ -94,6 +94,20 @@ impl Pending {
         Some(stage)
     }
 
+    /// Forgets the code, as if it had never come.
+    pub(super) fn forget(&mut self, code: &CodeHash) {
+        self.remove(code);
+    }
+
+    /// Lets an exchanged code wait for its exchange again, if it is still known.
+    pub(super) fn hold_again(&mut self, code: &CodeHash, held: Held) {
+        if let Some(entry) = self.remove(code) {
+            let stage = Stage::Held(Box::new(held));
+            // In the room that it has had: none is dropped for it.
+            self.insert(*code, Entry { stage, ..entry });
+        }
+    }
+
     fn remove(&mut self, code: &CodeHash) -> Option<Entry> {
         let (entry, arrival) = self.codes.remove(code)?;
         let place = (entry.expires_at, arrival, *code);

@@ -18,6 +18,15 @@ impl Held {
         }
     }
 
+    /// An event that was due, and is to be with the same exchange once more.
+    pub(super) fn again(event: Event<'_>) -> Self {
+        Self {
+            event: event.into_owned(),
+            // It was put into the event, or had expired.
+            session: None,
+        }
+    }
+
     /// The event as it is due with this exchange.
     pub(super) fn exchanged<'a>(self, fact: CodeExchanged<'a>) -> Event<'a> {
         let Self { mut event, session } = self;

@@ -47,11 +47,17 @@ impl Counts {
     #[inline]
     pub fn outcome(&self, outcome: &Outcome<'_>) {
         let count = match outcome {
-            Outcome::Dispatch(event) => &self.dispatched[event.spi() as usize],
+            Outcome::Dispatch(event) => return self.dispatched(event.spi()),
             Outcome::Held | Outcome::NothingDue => &self.held,
             Outcome::Ignored(ignored) => &self.ignored[ignored.reason as usize],
         };
         count.fetch_add(1, Relaxed);
+    }
+
+    /// Notes that an event was dispatched to the listeners of this SPI: once they were called.
+    #[inline]
+    pub fn dispatched(&self, spi: Spi) {
+        self.dispatched[spi as usize].fetch_add(1, Relaxed);
     }
 
     /// Notes that a line was refused.

@@ -156,6 +156,19 @@ impl Pipeline {
         })
     }
 
+    /// The second half for what is an event already, of which the flow rule knows nothing. `None` for a
+    /// fact, which [`Self::decide`] decides.
+    #[inline]
+    pub fn due_at_once<'b, 'a>(&'a self, arrival: &'b mut Arrival<'a>) -> Option<&'b Event<'a>> {
+        match &mut arrival.message {
+            Message::Event(event) => {
+                self.add_client(event);
+                Some(event)
+            }
+            Message::AuthorizationCompleted(_) | Message::CodeExchanged(_) => None,
+        }
+    }
+
     /// The second half: applies the flow rule, for which a code is exchanged once. So whoever is
     /// not sure to dispatch what comes of it must not ask.
     ///

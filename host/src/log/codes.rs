@@ -202,7 +202,7 @@ codes! {
         "Other users of this machine can read or change the file with the token or the TLS key."
         "`chmod 600` it, and think of replacing what is in it.";
     STORE_FAILED = "OPL0801" Error
-        "The store of the delivery queues cannot be written or read: the disk is full, or the system reports an error. What listeners push meanwhile is refused, and each refusal counts as a failure of that listener (OPL0201). Nothing that was stored before is lost. Logged once in ten seconds at the most."
+        "The store of the delivery queues cannot be written or read: the disk is full, or the system reports an error. What listeners push meanwhile is refused, and each refusal counts as a failure of that listener (OPL0201); over HTTP the event is answered with 503, to be sent again. Nothing that was stored before is lost. Logged once in ten seconds at the most."
         "Do what the line says: make room, or look at the disk. Once the store can be written again, all goes on by itself.";
     STORE_DAMAGED = "OPL0802" Error
         "The store of the delivery queues was found damaged. It was set aside under the name in the line, with what is in it, and a new one begun in its place with all messages that could be read. Some may be delivered a second time, and what could not be read is not delivered."
@@ -225,6 +225,9 @@ codes! {
     DELIVERY_GIVEN_UP = "OPL0808" Warn
         "Calls of sinks did not come back within `stop_timeout` when they were to end. They are left alone, and what they had in hand is delivered again."
         "Raise `stop_timeout` under `[delivery]`, or tell the listener's author.";
+    NOT_POLLED = "OPL0809" Warn
+        "The entry of a listener says who may fetch what it has to deliver, and the listener has opened no queue to be fetched from: it hands its messages to a sink of its own, or to nobody. `[listener.poll]` has no effect."
+        "Have the listener's messages fetched by its own settings (`method = \"poll\"` of `set-push`), or remove `[listener.poll]`.";
     SINK_PANICKED = "OPL0810" Error
         "The sink of a queue panicked. The panic was caught; the messages that it had in hand are tried again as after any failure. The line names the queue, the listener, and the panic's message and place. Logged once in ten seconds at the most for each queue."
         "Tell the listener's author, with the place that the line names. `op-listener queue show QUEUE` shows what waits.";
@@ -247,7 +250,7 @@ codes! {
         "The host stopped before it could mark events in Redis that it had dispatched. If their facts are sent again, the events are dispatched again, under the same ids."
         "Nothing, where listeners or those behind them know events by their id.";
     RELOADED = "OPL0601" Info
-        "The configuration and the plugins were read anew. The counts are of listeners: added, replaced by a new version or with new settings, kept as they were, removed; and how many libraries, entries and listeners were refused."
+        "The configuration, the plugins and all other files were read anew, and are in force, but for what the lines before except. The counts are of listeners: added, replaced by a new version or with new settings, kept as they were, removed; and how many libraries, entries and listeners were refused."
         "Nothing, or look at what the lines before say of what was refused.";
     RELOAD_FAILED = "OPL0602" Error
         "A reload changed nothing: the configuration has errors, or the plugin directory or the lock file cannot be read. Everything goes on as before."

@@ -42,6 +42,10 @@ fn tell_queue(queue: &QueueSnapshot, page: &mut Page) {
     ] {
         page.count(of::QUEUE_OUTCOMES, &[&queue.name, outcome], count);
     }
+    if let Some(polls) = &queue.polls {
+        page.count(of::QUEUE_POLLS, label, polls.requests);
+        page.count(of::QUEUE_HANDED_OUT, label, polls.handed_out);
+    }
 }
 
 fn tell_commits(commits: &CommitsSnapshot, page: &mut Page) {

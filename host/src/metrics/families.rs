@@ -158,7 +158,11 @@ families! {
     QUEUE_REJECTED = "op_listener_queue_rejected" Counter ["queue"]
         "Pushes refused because the queue was full, or the store failed (OPL0801).";
     QUEUE_OUTCOMES = "op_listener_queue_outcomes" Counter ["queue", "outcome"]
-        "Messages `delivered`, those that `died` (OPL0803) or were `dropped` (OPL0804), and attempts that failed and are `retried`.";
+        "Messages `delivered`, those that `died` (OPL0803) or were `dropped` (OPL0804), and attempts that failed and are `retried`; of queues that are fetched from, those that were handed out once more.";
+    QUEUE_POLLS = "op_listener_queue_polls" Counter ["queue"]
+        "Requests of the receiver that fetches from the queue. This and the next are there for queues that are fetched from.";
+    QUEUE_HANDED_OUT = "op_listener_queue_handed_out" Counter ["queue"]
+        "Messages in the answers to them, again and again where they are not acknowledged.";
     STORE_COMMIT_DURATION = "op_listener_store_commit_duration_seconds" Histogram []
         "How long transactions of the queues' store took to commit.";
     STORE_COMMIT_MESSAGES = "op_listener_store_commit_messages" Histogram []

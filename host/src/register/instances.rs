@@ -1,25 +1,29 @@
 //! Makes the instances that the configuration asks for, and those of plugins that it does not
 //! mention.
+//!
+//! What an entry says of its listeners is read in `entries`; what the log is told of those that are
+//! made, and of those that are not, stands in `telling`.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::sync::Arc;
 
 use op_listener_abi::{ListenerRef, PluginRef};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::catalogue::{Catalogue, Ready};
+use super::entries::Names;
 use super::error::LookError;
 use super::libraries::Libraries;
 use super::loads::Loads;
 use super::made::{Made, Origin};
 use super::roster::{MissingListener, Roster};
+use super::telling::at;
 use crate::Spi;
 use crate::config::{Config, ListenerConfig, OnFailure};
-use crate::dispatch::{Placed, Policy, Registered, Retired};
+use crate::dispatch::{Placed, Registered, Retired};
 use crate::ffi::{self, FailureKind, HostSide, Instance, Services};
-use crate::library::THIS_INTERFACE;
-use crate::log::{Code, codes, emit, say};
+use crate::log::{codes, say};
 use crate::probe::Prober;
 
 /// What listeners are made of and for.
@@ -39,46 +43,27 @@ pub(crate) struct Job<'a> {
 /// their order, then plugins without an entry by their files' names; within a plugin in the order
 /// of its export.
 pub(crate) struct Registrar<'a> {
-    config: &'a Config,
+    pub(super) config: &'a Config,
     services: &'a Arc<Services>,
     libraries: &'a Libraries,
-    loads: &'a Loads,
+    pub(super) loads: &'a Loads,
     before: &'a [Made],
-    catalogue: Catalogue,
+    pub(super) catalogue: Catalogue,
     made: Vec<Made>,
     /// How many listeners of each SPI there are.
-    numbers: [u32; Spi::ALL.len()],
+    pub(super) numbers: [u32; Spi::ALL.len()],
     /// How many entries and listeners were refused.
-    refused: usize,
+    pub(super) refused: usize,
     /// The first required entry that is missing.
     required: Option<String>,
+    /// The entry of which it was said last that nobody fetches.
+    not_polled: Option<String>,
 }
 
 /// A refusal that was logged.
-struct Refused {
+pub(super) struct Refused {
     /// Whether the entry's own settings are why.
-    in_config: bool,
-}
-
-/// The names of instances, each with the entry that has it. They are also those of directories,
-/// and some file systems take upper and lower case for the same.
-#[derive(Default)]
-struct Names<'a>(HashMap<String, &'a ListenerConfig>);
-
-impl<'a> Names<'a> {
-    /// The entry that has the name.
-    fn get(&self, entry: &ListenerConfig) -> Option<&'a ListenerConfig> {
-        self.0.get(&entry.name.to_ascii_lowercase()).copied()
-    }
-
-    /// Gives the entry its name, unless another has it already.
-    fn take(&mut self, entry: &'a ListenerConfig) -> Option<&'a ListenerConfig> {
-        let taken = self.get(entry);
-        if taken.is_none() {
-            self.0.insert(entry.name.to_ascii_lowercase(), entry);
-        }
-        taken
-    }
+    pub(super) in_config: bool,
 }
 
 impl<'a> Registrar<'a> {
@@ -106,6 +91,7 @@ impl<'a> Registrar<'a> {
             numbers: [0; Spi::ALL.len()],
             refused: 0,
             required: None,
+            not_polled: None,
         };
         registrar.make_all();
         Ok(Roster {
@@ -280,7 +266,7 @@ impl<'a> Registrar<'a> {
         let wanted = |spi: &Spi| entry.spi.as_ref().is_none_or(|all| all.contains(spi));
         let stays = |made: &Made| {
             wanted(&made.placed.listener.spi())
-                && made.is_made_of(ready.sha256, made.origin.index, &text, &entry.queue)
+                && made.is_made_of(ready.sha256, made.origin.index, &text, entry)
         };
         let told = if before.iter().all(stays) {
             text.clone()
@@ -316,8 +302,7 @@ impl<'a> Registrar<'a> {
             };
             if wanted(&spi) {
                 let mut old = before.iter();
-                let old =
-                    old.find(|made| made.is_made_of(ready.sha256, index, &text, &entry.queue));
+                let old = old.find(|made| made.is_made_of(ready.sha256, index, &text, entry));
                 let listener = match old {
                     Some(old) => Ok(Arc::clone(&old.placed.listener)),
                     None => self.make_instance(entry, plugin.plugin(), *table, spi, &told),
@@ -334,6 +319,7 @@ impl<'a> Registrar<'a> {
                         index,
                         request: text.clone(),
                         queue: entry.queue.clone(),
+                        may_poll: entry.poll.is_some(),
                     };
                     self.made.push(Made {
                         placed: Placed {
@@ -361,7 +347,9 @@ impl<'a> Registrar<'a> {
         spi: Spi,
         request: &str,
     ) -> Result<Arc<Registered>, Refused> {
-        let side = HostSide::of_instance(&entry.name, self.services, plugin, &entry.queue);
+        let may_poll = entry.poll.is_some();
+        let side =
+            HostSide::of_instance(&entry.name, self.services, plugin, &entry.queue, may_poll);
         let instance = match Instance::init(table, side, request) {
             Ok(instance) => instance,
             Err(failure) => {
@@ -386,6 +374,17 @@ impl<'a> Registrar<'a> {
                 return Err(self.refuse(codes::IS_ENABLED_FAILED, entry, &what));
             }
         };
+        if enabled && may_poll && !side.is_polled() && self.not_polled.as_ref() != Some(&entry.name)
+        {
+            self.not_polled = Some(entry.name.clone());
+            say!(
+                NOT_POLLED,
+                listener = entry.name.as_str(),
+                "Listener '{}'{} has `[listener.poll]`, and no queue that could be fetched from",
+                entry.name,
+                at(entry),
+            );
+        }
         let listener = Registered::new(instance, &entry.name, spi, enabled);
         Ok(Arc::new(listener))
     }
@@ -395,109 +394,8 @@ impl<'a> Registrar<'a> {
         let mut entries = self.config.listeners.iter();
         !entries.any(|other| std::ptr::eq(other, entry))
     }
-
-    /// How the listeners of an entry are to be treated.
-    fn policy(&self, entry: &ListenerConfig) -> Policy {
-        let clients = entry.clients.as_ref();
-        Policy {
-            clients: clients.map(|clients| Arc::new(clients.iter().cloned().collect())),
-            budget: entry.budget.unwrap_or(self.config.dispatch.budget),
-            switch_off_after: entry.switch_off_after_panics,
-            shutdown: entry.shutdown.unwrap_or(self.config.shutdown.listener),
-        }
-    }
-
-    /// The request to `init`, as the interface describes it.
-    fn init_request(&self, entry: &ListenerConfig) -> Map<String, Value> {
-        let request = json!({
-            "name": entry.name,
-            "config": entry.config,
-            "data_dir": self.config.instance_dir(&entry.name),
-            "base_dir": self.config.base_dir,
-            "host": {
-                "version": env!("CARGO_PKG_VERSION"),
-                "interface": THIS_INTERFACE.to_string(),
-            },
-        });
-        match request {
-            Value::Object(request) => request,
-            _ => Map::new(),
-        }
-    }
-
-    /// Counts a listener; writes the line that tells of it, if it is new.
-    fn count(&mut self, listener: &Registered, is_new: bool) {
-        let spi = listener.spi();
-        let number = &mut self.numbers[spi as usize];
-        *number += 1;
-        if !is_new {
-            return;
-        }
-        let code = match spi {
-            Spi::IdTokenIssue => codes::LOADED_ID_TOKEN_ISSUE,
-            Spi::AccessTokenIssue => codes::LOADED_ACCESS_TOKEN_ISSUE,
-            Spi::SubjectAuthAndConsent => codes::LOADED_SUBJECT_AUTH_AND_CONSENT,
-        };
-        emit(
-            code,
-            Some(listener.name()),
-            format_args!(
-                "Loaded {} event listener [{number}]: class={} enabled={}",
-                spi.title(),
-                listener.class(),
-                listener.enabled(),
-            ),
-        );
-    }
-
-    fn refuse(&mut self, code: Code, entry: &ListenerConfig, what: &str) -> Refused {
-        self.refused += 1;
-        self.loads.listener_refused();
-        let name = entry.name.as_str();
-        emit(
-            code,
-            Some(name),
-            format_args!("Listener '{name}'{} is refused: {what}", at(entry)),
-        );
-        Refused { in_config: false }
-    }
-
-    fn refuse_name(&mut self, entry: &ListenerConfig, other: &ListenerConfig) -> Refused {
-        let what = format!(
-            "an entry for plugin '{}'{} has that name: give one of them another `name`",
-            other.plugin,
-            at(other),
-        );
-        self.refuse(codes::LISTENER_REFUSED, entry, &what)
-    }
-
-    fn refuse_unknown(&mut self, entry: &ListenerConfig) -> Refused {
-        let ids = self.catalogue.ids();
-        let near = ids
-            .iter()
-            .map(|id| (strsim::jaro_winkler(id, &entry.plugin), id))
-            .filter(|(likeness, _)| *likeness > 0.8)
-            .max_by(|(a, _), (b, _)| a.total_cmp(b));
-        let hint = match near {
-            Some((_, id)) => format!("did you mean '{id}'?"),
-            None if ids.is_empty() => "there are no plugins at all".to_owned(),
-            None => format!("there are: {}", ids.join(", ")),
-        };
-        let what = format!(
-            "there is no plugin '{}' in {:?}; {hint}",
-            entry.plugin, self.config.plugins.dir
-        );
-        self.refuse(codes::LISTENER_REFUSED, entry, &what)
-    }
 }
 
 fn spi_of(table: ListenerRef) -> Option<Spi> {
     ffi::spi_of(table.spi())
-}
-
-/// Where an entry stands, for the middle of a sentence.
-fn at(entry: &ListenerConfig) -> String {
-    entry
-        .place()
-        .map_or(String::new(), |place| format!(" ({place})"))
 }

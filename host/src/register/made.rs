@@ -30,6 +30,8 @@ pub(crate) struct Origin {
     pub(super) request: String,
     /// What the operator has set of its queues.
     pub(super) queue: QueueSettings,
+    /// Whether somebody may fetch from them.
+    pub(super) may_poll: bool,
 }
 
 impl Made {
@@ -56,11 +58,12 @@ impl Made {
         sha256: Sha256,
         index: usize,
         request: &str,
-        queue: &QueueSettings,
+        entry: &ListenerConfig,
     ) -> bool {
         let origin = &self.origin;
-        (origin.sha256, origin.index, &*origin.request, &origin.queue)
-            == (sha256, index, request, queue)
+        (origin.sha256, origin.index, &*origin.request) == (sha256, index, request)
+            && origin.queue == entry.queue
+            && origin.may_poll == entry.poll.is_some()
     }
 
     /// Whether both are the same listener.

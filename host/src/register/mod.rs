@@ -3,12 +3,14 @@
 //! one cannot be made.
 
 mod catalogue;
+mod entries;
 mod error;
 mod instances;
 mod libraries;
 mod loads;
 mod made;
 mod roster;
+mod telling;
 
 pub use error::{ReloadError, StartError};
 pub(crate) use instances::{Job, Registrar};

@@ -96,7 +96,7 @@ impl Reloader {
             }
         };
         let kept = config.keep_until_restart(&self.running.load());
-        let reloaded = match self.host.reload(config.clone()) {
+        let reloaded = match self.host.change(config.clone()) {
             Ok(reloaded) => reloaded,
             Err(error) => {
                 nothing_changes(&error);
@@ -122,6 +122,8 @@ impl Reloader {
             );
         }
         self.running.store(Arc::new(config));
+        // Whoever reads it may count on all of the new settings.
+        Host::say_reloaded(&reloaded);
         Some(reloaded)
     }
 

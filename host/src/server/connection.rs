@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsAcceptor;
 
+use super::line::Line;
 use super::pace::{Demand, Pace, Phase};
 use super::routes;
 use super::shared::Shared;
@@ -121,7 +122,7 @@ impl<S: AsyncWrite + Unpin> Paced<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+impl<S: Line> AsyncWrite for Paced<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -145,6 +146,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Called whenever the connection has something to do, and the one place to see the stream from.
+        if self.pace.is_held() && self.stream.poll_stirs(context).is_ready() {
+            self.pace.stir();
+            context.waker().wake_by_ref();
+        }
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
         self.note(flushed)
     }
@@ -166,10 +172,7 @@ enum Ended {
 }
 
 /// Serves a connection until it ends.
-pub(super) async fn serve<S>(stream: S, peer: Peer, seat: Seat)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+pub(super) async fn serve<S: Line>(stream: S, peer: Peer, seat: Seat) {
     let (shared, pace) = (Arc::clone(&seat.shared), Arc::clone(&seat.pace));
     let io = TokioIo::new(Paced {
         stream,
@@ -227,10 +230,7 @@ where
 }
 
 /// Makes the TLS handshake, and serves the connection then.
-pub(super) async fn serve_tls<S>(stream: S, peer: Peer, seat: Seat, acceptor: TlsAcceptor)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+pub(super) async fn serve_tls<S: Line>(stream: S, peer: Peer, seat: Seat, acceptor: TlsAcceptor) {
     let (shared, pace) = (Arc::clone(&seat.shared), Arc::clone(&seat.pace));
     // As long as a header may take.
     pace.begin(Phase::Header, shared.watch.round());

@@ -21,18 +21,21 @@ pub enum Route {
     Metrics,
     /// `/.well-known/jwks.json`
     Jwks,
+    /// `/set/…`
+    Set,
     /// Anything else.
     Other,
 }
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Events,
         Self::Healthz,
         Self::Readyz,
         Self::Metrics,
         Self::Jwks,
+        Self::Set,
         Self::Other,
     ];
 
@@ -44,6 +47,7 @@ impl Route {
             Self::Readyz => "readyz",
             Self::Metrics => "metrics",
             Self::Jwks => "jwks",
+            Self::Set => "set",
             Self::Other => "other",
         }
     }

@@ -60,7 +60,7 @@ async fn dispatch(visit: &Visit, bytes: Bytes, lines: bool, room: Lease) -> Answ
         match tokio::task::spawn_blocking(move || job.run_in_pool()).await {
             Ok(report) => report,
             // It panicked, which is logged by then, or the runtime ends.
-            Err(_) => return internal(),
+            Err(_) => return failed().answer(),
         }
     };
     account(visit, &report);
@@ -125,13 +125,20 @@ pub(super) fn bearer(visit: &Visit, headers: &HeaderMap) -> Result<(), Problem> 
     let Some(token) = &live.token else {
         return Ok(());
     };
-    let (detail, challenge) = match token.shown(headers.get(AUTHORIZATION)) {
-        Shown::Right => return Ok(()),
+    match token.shown(headers.get(AUTHORIZATION)) {
+        Shown::Right => Ok(()),
+        shown => Err(unauthorized(visit, shown)),
+    }
+}
+
+/// A request shows no token, or another than it should.
+pub(super) fn unauthorized(visit: &Visit, shown: Shown) -> Problem {
+    let (detail, challenge) = match shown {
         Shown::Nothing => (
             "send the header field `Authorization: Bearer` with the token",
             "Bearer realm=\"op-listener\"",
         ),
-        Shown::Wrong => (
+        Shown::Wrong | Shown::Right => (
             "the token is another one",
             "Bearer realm=\"op-listener\", error=\"invalid_token\"",
         ),
@@ -151,44 +158,57 @@ pub(super) fn bearer(visit: &Visit, headers: &HeaderMap) -> Result<(), Problem> 
         detail,
     );
     problem.field = Field::Challenge(challenge);
-    Err(problem)
+    problem
 }
 
 /// Whether the body is lines (true) or one event, by its media type; or what is wrong before it
 /// has come.
 fn format(visit: &Visit, headers: &HeaderMap, body: &Incoming) -> Result<bool, Problem> {
-    let unsupported = |detail| {
-        let title = "Not a kind of body that is understood";
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        Problem::new(status, "unsupported-media-type", title, detail)
-    };
-    let identity = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
-    if headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|coding| !identity(coding))
-    {
-        return Err(unsupported("send it without a Content-Encoding"));
-    }
-    let lines = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(media_type)
-        .ok_or_else(|| {
-            unsupported(
-                "send one event as `application/json`, or one on each line as \
-                 `application/x-ndjson`, in UTF-8",
-            )
-        })?;
-    if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
-        let title = "The body's length is not known";
-        let detail = "send `Content-Length`, or the body in chunks";
-        let status = StatusCode::LENGTH_REQUIRED;
-        return Err(Problem::new(status, "length-required", title, detail));
-    }
+    is_plain(headers)?;
+    let lines = media(headers).ok_or_else(|| {
+        unsupported(
+            "send one event as `application/json`, or one on each line as \
+             `application/x-ndjson`, in UTF-8",
+        )
+    })?;
+    has_length(headers)?;
     if body.size_hint().lower() > visit.shared.max_body as u64 {
         return Err(too_large(visit.shared.max_body));
     }
     Ok(lines)
+}
+
+/// The body is of a kind that is not served, and what would be.
+pub(super) fn unsupported(detail: &str) -> Problem {
+    let title = "Not a kind of body that is understood";
+    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    Problem::new(status, "unsupported-media-type", title, detail)
+}
+
+/// Whether the body comes as it is.
+pub(super) fn is_plain(headers: &HeaderMap) -> Result<(), Problem> {
+    let identity = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    match headers.get(CONTENT_ENCODING) {
+        Some(coding) if !identity(coding) => Err(unsupported("send it without a Content-Encoding")),
+        _ => Ok(()),
+    }
+}
+
+/// Whether it is known where the body ends.
+pub(super) fn has_length(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING) {
+        return Ok(());
+    }
+    let title = "The body's length is not known";
+    let detail = "send `Content-Length`, or the body in chunks";
+    let status = StatusCode::LENGTH_REQUIRED;
+    Err(Problem::new(status, "length-required", title, detail))
+}
+
+/// Whether the body is lines or one JSON value, by its media type; `None` if it is neither.
+pub(super) fn media(headers: &HeaderMap) -> Option<bool> {
+    let value = headers.get(CONTENT_TYPE)?;
+    media_type(value.to_str().ok()?)
 }
 
 /// Whether a body of this media type is lines or one event; `None` if it is neither.
@@ -219,7 +239,7 @@ fn too_large(most: usize) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", title, detail)
 }
 
-fn no_body(visit: &Visit, why: NoBody) -> Problem {
+pub(super) fn no_body(visit: &Visit, why: NoBody) -> Problem {
     match why {
         NoBody::TooLong => too_large(visit.shared.max_body),
         NoBody::Late => {
@@ -243,7 +263,8 @@ fn no_body(visit: &Visit, why: NoBody) -> Problem {
     }
 }
 
-fn internal() -> Answer {
+/// The host has failed.
+pub(super) fn failed() -> Problem {
     let detail = "the host failed in the middle of it: the log says where";
     let mut problem = Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
@@ -252,12 +273,12 @@ fn internal() -> Answer {
         detail,
     );
     problem.retry = true;
-    problem.answer()
+    problem
 }
 
 /// Answers without having read all of the body. Reads some of it, so that a sender that writes
 /// first and reads then finds the answer and not a broken connection.
-async fn refuse(
+pub(super) async fn refuse(
     visit: &Visit,
     headers: &HeaderMap,
     mut body: Incoming,

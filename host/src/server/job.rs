@@ -12,7 +12,7 @@ use hyper::body::Bytes;
 
 use super::body::Lease;
 use super::calls::{Call, Inline};
-use super::remembered::Known;
+use super::remembered::{Known, Moment};
 use super::report::{Report, Why};
 use super::shared::Shared;
 use crate::Spi;
@@ -72,6 +72,8 @@ impl Job {
     }
 
     /// Does as much as can be done here.
+    // By this name, which is there if it is not inlined, tests count what it takes.
+    #[inline(never)]
     pub(super) fn run(&mut self) -> Progress {
         let pipeline = self.shared.feed.pipeline();
         let limit = pipeline.limits().line_bytes;
@@ -79,6 +81,8 @@ impl Job {
             shared: &self.shared,
             pipeline: &pipeline,
             inline_since: (self.where_it_is == Where::Inline).then_some(self.began),
+            now: self.shared.remembered.now(),
+            now_at: self.shared.watch.tick(),
             inside: None,
         };
         if !self.lines {
@@ -141,6 +145,9 @@ struct With<'s> {
     pipeline: &'s Pipeline,
     /// The tick since when, on a thread that drives sockets.
     inline_since: Option<u32>,
+    /// The time when it was last asked for, and the tick at which that was.
+    now: Moment,
+    now_at: u32,
     /// The event before was with the listeners of this SPI, and the next one may be as well.
     inside: Option<(Call<'s>, Option<Inline<'s>>)>,
 }
@@ -149,7 +156,7 @@ impl With<'_> {
     /// Takes one event. `None` is as good as done; nothing has happened if it is for the pool.
     #[inline]
     fn take(&mut self, bytes: &[u8], line: Option<u64>, report: &mut Report) -> Option<Progress> {
-        let arrival = match self.pipeline.read(bytes, None) {
+        let mut arrival = match self.pipeline.read(bytes, None) {
             Ok(arrival) => arrival,
             Err(refusal) => {
                 self.shared.feed.counts().refused(&refusal);
@@ -157,7 +164,7 @@ impl With<'_> {
                 return None;
             }
         };
-        let claim = match self.shared.remembered.claim(&arrival) {
+        let claim = match self.shared.remembered.claim(&arrival, self.now) {
             Known::New(claim) => claim,
             Known::Done => {
                 repeated(&arrival);
@@ -179,18 +186,41 @@ impl With<'_> {
                 return None;
             }
         }
-        match self.pipeline.decide(arrival, Patience::NONE) {
-            Ok(decision) => {
-                let (feed, host) = (&self.shared.feed, &self.shared.host);
-                feed.act(&decision, host, &mut report.totals);
-                claim.done();
+        let (feed, host) = (&self.shared.feed, &self.shared.host);
+        if let Some(event) = self.pipeline.due_at_once(&mut arrival) {
+            if feed.dispatch(event, host, &mut report.totals) {
+                claim.done(self.now());
+            } else {
+                report.refuse(line, Why::NotStored);
             }
+            return None;
+        }
+        match self.pipeline.decide(arrival, Patience::NONE) {
+            Ok(decision) => match feed.act(decision, host, &mut report.totals) {
+                Ok(()) => claim.done(self.now()),
+                Err(not_stored) => {
+                    feed.take_back(not_stored);
+                    report.refuse(line, Why::NotStored);
+                }
+            },
             Err(refusal) => {
                 self.shared.feed.counts().refused(&refusal);
                 report.invalid(line, &refusal);
             }
         }
         None
+    }
+
+    /// The time. The clock is read once a tick, and on a thread of the pool, where a job may outlast
+    /// the ticks, each time.
+    #[inline]
+    fn now(&mut self) -> Moment {
+        let tick = self.shared.watch.tick();
+        if tick != self.now_at || self.inline_since.is_none() {
+            self.now_at = tick;
+            self.now = self.shared.remembered.now();
+        }
+        self.now
     }
 
     /// Enters the listeners of an SPI, if it is another one than before.

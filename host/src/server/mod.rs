@@ -12,11 +12,14 @@
 //!   listeners are quick. There are a few such places; beyond them, and for a while after a call
 //!   that took long, an SPI's events go to a pool, of which each SPI has its share. So a listener that does
 //!   not come back holds up its own SPI, and no other, nor `/healthz`;
+//! - **those who fetch**: receivers of Security Event Tokens may wait for them for a while, and have
+//!   bounds and threads of their own;
 //! - **repetitions**: an event whose id was dispatched of late is not dispatched again.
 //!
 //! Memory is bounded by `max_connections` × (2 × `max_header`, at least 8 KiB each, + 16 KiB of a
 //! body + some 10 KiB), for each of the two doors; 16 × `max_body` for longer bodies; about 64 bytes
-//! for each of `max_remembered` ids; and 3 × `concurrency` threads of the pool.
+//! for each of `max_remembered` ids; 3 × `concurrency` threads of the pool; and for those who fetch 16 MiB
+//! for bodies, some threads, and 1 MiB, or one SET that is larger, for each answer on its way.
 
 mod answer;
 mod body;
@@ -26,8 +29,11 @@ mod counts;
 mod error;
 mod events;
 mod job;
+mod line;
 mod listen;
 mod pace;
+#[cfg(feature = "delivery")]
+mod poll;
 mod remembered;
 mod report;
 mod routes;
@@ -65,6 +71,12 @@ use shared::{Live, Shared};
 /// How often it is looked whether all is done, when the server stops.
 const LOOK: Duration = Duration::from_millis(2);
 
+/// So many threads of the pool are for those who fetch.
+#[cfg(feature = "delivery")]
+const FETCHING: usize = poll::THREADS;
+#[cfg(not(feature = "delivery"))]
+const FETCHING: usize = 0;
+
 /// A running intake. Stops at once when it is dropped; [`Server::stop`] lets requests end first.
 pub struct Server {
     shared: Arc<Shared>,
@@ -91,16 +103,18 @@ impl Server {
     ///
     /// A socket cannot be had, or a file that the configuration names does not serve.
     pub fn start(config: &Config, host: Arc<Host>, feed: Arc<Feed>) -> Result<Self, ServerError> {
-        let config = &config.intake.listen;
+        let whole = config;
+        let config = &whole.intake.listen;
         allow_files(config);
         let cores = thread::available_parallelism().map_or(1, usize::from);
         // As many of one SPI as can run at once, and one more of another. They may all be kept by
-        // listeners, so there are threads beside them to drive the sockets.
+        // listeners, so there is a thread beside them to drive the sockets; more would only take turns
+        // with the others, which the slowest requests wait for.
         let calls = Calls::new(config.concurrency, cores, cores + 1);
-        let shared = Arc::new(Shared::new(config, calls, host, feed)?);
+        let shared = Arc::new(Shared::new(whole, calls, host, feed)?);
         let runtime = Builder::new_multi_thread()
-            .worker_threads(2 * cores + 1)
-            .max_blocking_threads(Spi::ALL.len() * config.concurrency + cores)
+            .worker_threads(cores + 2)
+            .max_blocking_threads(Spi::ALL.len() * config.concurrency + cores + FETCHING)
             .thread_name("intake")
             .enable_io()
             .enable_time()
@@ -173,7 +187,7 @@ impl Server {
         self.shared.counts()
     }
 
-    /// Reads the token, the files of `[intake.tls]` and `unix_peers` anew, as a configuration says,
+    /// Reads the token, those of `[listener.poll]`, the files of `[intake.tls]` and `unix_peers` anew, as a configuration says,
     /// for connections and requests that come from then on. Gives the keys of `[intake]` that have
     /// changed and cannot be taken over before the next start; while `http`, or whether there is TLS,
     /// is among them, what guards TCP stays as it is.
@@ -204,7 +218,7 @@ impl Server {
             ("remember", old.remember != new.remember),
             ("max_remembered", old.max_remembered != new.max_remembered),
         ];
-        let mut live = Live::read(new)?;
+        let mut live = Live::read(config)?;
         let changed = keys.iter().filter(|(_, changed)| *changed);
         let later: Vec<_> = changed.map(|(key, _)| *key).collect();
         if later.contains(&"http") || later.contains(&"tls") {
@@ -213,6 +227,8 @@ impl Server {
             live.tls.clone_from(&before.tls);
         }
         self.shared.live.store(Arc::new(live));
+        #[cfg(feature = "delivery")]
+        self.shared.polls.look_again();
         Ok(later)
     }
 

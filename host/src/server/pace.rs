@@ -75,6 +75,19 @@ pub(super) struct Pace {
     waker: OnceLock<Waker>,
     stopping: AtomicBool,
     late: AtomicBool,
+    held: AtomicBool,
+    stirred: AtomicBool,
+}
+
+/// A request that waits for something to happen, until this is dropped.
+#[cfg(feature = "delivery")]
+pub(super) struct Held<'p>(&'p Pace);
+
+#[cfg(feature = "delivery")]
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.held.store(false, Relaxed);
+    }
 }
 
 impl Pace {
@@ -87,6 +100,8 @@ impl Pace {
             waker: OnceLock::new(),
             stopping: AtomicBool::new(false),
             late: AtomicBool::new(false),
+            held: AtomicBool::new(false),
+            stirred: AtomicBool::new(false),
         }
     }
 
@@ -118,6 +133,30 @@ impl Pace {
     /// The request is whole.
     pub(super) fn body_read(&self) {
         self.phase.store(Phase::Work as u8, Relaxed);
+    }
+
+    /// It waits for something to happen: meanwhile the other side is watched.
+    #[cfg(feature = "delivery")]
+    pub(super) fn hold(&self) -> Held<'_> {
+        self.stirred.store(false, Relaxed);
+        self.held.store(true, Relaxed);
+        Held(self)
+    }
+
+    /// Whether a request waits, and nothing has come from the other side.
+    pub(super) fn is_held(&self) -> bool {
+        self.held.load(Relaxed) && !self.stirred.load(Relaxed)
+    }
+
+    /// The other side has sent something while its request waits, or has gone.
+    pub(super) fn stir(&self) {
+        self.stirred.store(true, Relaxed);
+    }
+
+    /// Whether it has.
+    #[cfg(feature = "delivery")]
+    pub(super) fn is_stirred(&self) -> bool {
+        self.stirred.load(Relaxed)
     }
 
     /// It is answered.

@@ -28,6 +28,8 @@ pub(super) struct Report {
     pub(super) under_way: u64,
     /// Refused because there were too many.
     pub(super) overloaded: u64,
+    /// Refused because what listeners pushed could not be stored.
+    not_stored: u64,
     refused: Vec<Refused>,
     /// There is one too long for the limit on events.
     too_long: bool,
@@ -50,6 +52,8 @@ pub(super) enum Why {
     UnderWay,
     /// There are too many of this SPI.
     Overloaded(Spi),
+    /// What listeners pushed could not be stored.
+    NotStored,
 }
 
 impl fmt::Display for Why {
@@ -62,6 +66,9 @@ impl fmt::Display for Why {
                 f,
                 "as many events of {spi} as may be are with its listeners: send it again"
             ),
+            Self::NotStored => f.write_str(
+                "what listeners pushed for it cannot be stored, so it would not be delivered; the log says why: send it again",
+            ),
         }
     }
 }
@@ -72,6 +79,7 @@ impl Report {
         match why {
             Why::UnderWay => self.under_way += 1,
             Why::Overloaded(_) => self.overloaded += 1,
+            Why::NotStored => self.not_stored += 1,
         }
         self.note(line, None, why.to_string(), true);
     }
@@ -120,9 +128,14 @@ impl Report {
         }
     }
 
+    /// How many were refused that may be taken when they are sent again.
+    fn count_passing(&self) -> u64 {
+        self.under_way + self.overloaded + self.not_stored + self.not_now
+    }
+
     /// How many were refused.
     fn count_refused(&self) -> u64 {
-        self.totals.refused + self.under_way + self.overloaded + self.not_now
+        self.totals.refused + self.count_passing()
     }
 
     /// The first that is not valid, for the log, and how many there are.
@@ -159,7 +172,7 @@ impl Report {
             ..
         } = self.totals;
         let nothing_taken = dispatched + held + ignored + self.duplicates == 0;
-        let passing = self.under_way + self.overloaded + self.not_now > 0;
+        let passing = self.count_passing() > 0;
         if !nothing_taken {
             let answer = json(StatusCode::MULTI_STATUS, &self.counts());
             return if passing { retry_later(answer) } else { answer };
@@ -191,6 +204,8 @@ impl Report {
             )
         } else if self.under_way > 0 {
             Problem::passing("in-flight", "The same event is under way", reason)
+        } else if self.not_stored > 0 {
+            Problem::passing("not-stored", "The event cannot be stored", reason)
         } else if self.not_now > 0 {
             Problem::passing("not-now", "The event cannot be taken at the moment", reason)
         } else {

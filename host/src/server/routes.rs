@@ -12,6 +12,8 @@ use super::answer::{Answer, Problem, body, closing, json, method_not_allowed, wi
 use super::connection::{Door, Visit};
 use super::counts::Route;
 use super::events;
+#[cfg(feature = "delivery")]
+use super::poll;
 use super::shared::Shared;
 use crate::{Spi, metrics};
 
@@ -26,6 +28,8 @@ pub(super) fn route(path: &str) -> Route {
         "/readyz" => Route::Readyz,
         "/metrics" => Route::Metrics,
         "/.well-known/jwks.json" => Route::Jwks,
+        #[cfg(feature = "delivery")]
+        stream if stream.starts_with(poll::PATH) => Route::Set,
         _ => Route::Other,
     }
 }
@@ -40,11 +44,25 @@ pub(super) async fn answer(visit: &Visit, request: Request<Incoming>) -> Answer 
     } else if route == Route::Events {
         events::post(visit, request).await
     } else {
-        get(visit, route, &request).await
+        beside_events(visit, route, request).await
     };
     visit.shared.counts.answered(route, answer.status());
     visit.pace.answered(watch.round());
     answer
+}
+
+#[cfg(feature = "delivery")]
+async fn beside_events(visit: &Visit, route: Route, request: Request<Incoming>) -> Answer {
+    match route {
+        // Of a size that other requests need not have room for.
+        Route::Set => Box::pin(poll::post(visit, request)).await,
+        _ => get(visit, route, &request).await,
+    }
+}
+
+#[cfg(not(feature = "delivery"))]
+async fn beside_events(visit: &Visit, route: Route, request: Request<Incoming>) -> Answer {
+    get(visit, route, &request).await
 }
 
 async fn get(visit: &Visit, route: Route, request: &Request<Incoming>) -> Answer {

@@ -12,13 +12,15 @@ use super::calls::Calls;
 use super::counts::{Counts, ServerCounts};
 use super::error::ServerError;
 use super::pace::Patience;
+#[cfg(feature = "delivery")]
+use super::poll::{self, Polls, Receivers};
 use super::remembered::Remembered;
 use super::tls;
 use super::token::Token;
 use super::watch::Watch;
 use crate::Host;
 use crate::Spi;
-use crate::config::ListenConfig;
+use crate::config::{Config, ListenConfig};
 use crate::feed::Feed;
 use crate::log::{Seldom, say};
 
@@ -32,6 +34,8 @@ pub(super) struct Shared {
     pub(super) watch: Watch,
     pub(super) room: Arc<Room>,
     pub(super) live: ArcSwap<Live>,
+    #[cfg(feature = "delivery")]
+    pub(super) polls: Polls,
     /// Requests whose events are being dispatched.
     pub(super) jobs: AtomicUsize,
     pub(super) seldom: Lines,
@@ -47,6 +51,9 @@ pub(super) struct Live {
     pub(super) tls: Option<TlsAcceptor>,
     /// The users who may use the Unix socket; `None` for all who can connect.
     pub(super) peers: Option<Vec<u32>>,
+    /// Who may fetch.
+    #[cfg(feature = "delivery")]
+    pub(super) receivers: Receivers,
 }
 
 /// Lines that a sender could fill the log with.
@@ -65,7 +72,8 @@ pub(super) struct Lines {
 
 impl Live {
     /// Reads the files that the configuration names.
-    pub(super) fn read(config: &ListenConfig) -> Result<Self, ServerError> {
+    pub(super) fn read(whole: &Config) -> Result<Self, ServerError> {
+        let config = &whole.intake.listen;
         let tcp = config.http.is_some();
         let token = config.token_file.as_deref().filter(|_| tcp);
         let tls = config.tls.as_ref().filter(|_| tcp);
@@ -73,6 +81,8 @@ impl Live {
             token: token.map(Token::read).transpose()?,
             tls: tls.map(tls::acceptor).transpose()?,
             peers: peers(config)?,
+            #[cfg(feature = "delivery")]
+            receivers: poll::receivers(whole)?,
         })
     }
 }
@@ -90,13 +100,16 @@ fn peers(_: &ListenConfig) -> Result<Option<Vec<u32>>, ServerError> {
 
 impl Shared {
     pub(super) fn new(
-        config: &ListenConfig,
+        whole: &Config,
         calls: Calls,
         host: Arc<Host>,
         feed: Arc<Feed>,
     ) -> Result<Self, ServerError> {
+        let config = &whole.intake.listen;
         Ok(Self {
-            live: ArcSwap::from_pointee(Live::read(config)?),
+            live: ArcSwap::from_pointee(Live::read(whole)?),
+            #[cfg(feature = "delivery")]
+            polls: Polls::new(config.max_connections),
             host,
             feed,
             calls,
@@ -121,6 +134,8 @@ impl Shared {
     /// Asks it to.
     pub(super) fn begin_to_stop(&self) {
         self.stopping.store(true, Relaxed);
+        #[cfg(feature = "delivery")]
+        self.polls.look_again();
     }
 
     /// All that is counted.

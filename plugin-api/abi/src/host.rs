@@ -10,9 +10,11 @@ pub mod service {
     pub const SIGN: u32 = 1;
     /// Opens a delivery queue. Input: a JSON object with `sink` (a number of the library's own, by
     /// which [`request::QUEUE_DELIVER`](crate::request::QUEUE_DELIVER) names the sink; an integer
-    /// below 2^63), `name` (string, no: told from other queues of the instance by it) and `options`
-    /// (object, no: see the header for C). Output: a JSON object with `queue` (the number for the
-    /// services below), `name` (of the queue, as operators see it) and `options` (what is in force).
+    /// below 2^63), `name` (string, no: told from other queues of the instance by it), `polled` (boolean,
+    /// no: the queue has no sink, and a receiver fetches from it) and `options` (object, no: see the
+    /// header for C). Output: a JSON object with `queue` (the number for the
+    /// services below), `name` (of the queue, as operators see it), `options` (what is in force), and
+    /// `polled` (true) where that was asked for: a host of before does not say it.
     pub const QUEUE_OPEN: u32 = 2;
     /// Puts one message into a queue. Input, bytes: the queue's number (8 bytes), the length of a
     /// header (4 bytes), the header, and the payload to the end. Numbers are little-endian. The header

@@ -94,6 +94,7 @@ struct Opening {
     name: String,
     /// `None` in a probe.
     number: Option<u64>,
+    /// [`sinks::NONE`] where the messages are fetched.
     sink: u64,
 }
 
@@ -102,6 +103,8 @@ struct OpenRequest<'a> {
     sink: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    polled: bool,
     options: &'a QueueOptions,
 }
 
@@ -109,6 +112,9 @@ struct OpenRequest<'a> {
 struct Opened {
     queue: u64,
     name: String,
+    /// What a host says that knows of such queues.
+    #[serde(default)]
+    polled: bool,
 }
 
 impl Queue {
@@ -118,7 +124,24 @@ impl Queue {
         options: &QueueOptions,
         sink: impl Sink,
     ) -> Result<Self, Error> {
-        let sink = sinks::register(Arc::new(sink));
+        Self::open_for(host, probe, options, sinks::register(Arc::new(sink)))
+    }
+
+    /// A queue whose messages are fetched.
+    pub(crate) fn open_polled(
+        host: HostLink,
+        probe: bool,
+        options: &QueueOptions,
+    ) -> Result<Self, Error> {
+        Self::open_for(host, probe, options, sinks::NONE)
+    }
+
+    fn open_for(
+        host: HostLink,
+        probe: bool,
+        options: &QueueOptions,
+        sink: u64,
+    ) -> Result<Self, Error> {
         let mut opening = Opening {
             host,
             name: String::new(),
@@ -126,9 +149,11 @@ impl Queue {
             sink,
         };
         if !probe {
+            let polled = sink == sinks::NONE;
             let request = OpenRequest {
                 sink,
                 name: options.name.as_deref(),
+                polled,
                 options,
             };
             // A failure drops the opening, and with it the sink.
@@ -136,6 +161,11 @@ impl Queue {
             let opened: Opened = serde_json::from_str(&opened)?;
             opening.number = Some(opened.queue);
             opening.name = opened.name;
+            if polled && !opened.polled {
+                return Err(Error::new(
+                    "this host has no queues that receivers fetch from: update it",
+                ));
+            }
         }
         Ok(Self(Arc::new(opening)))
     }
@@ -154,7 +184,7 @@ impl Queue {
     /// # Errors
     ///
     /// The queue is full, and its policy is to [reject](WhenFull::Reject); the message is larger than
-    /// 16 MiB; outside of an event, the store cannot be written to; or the host has shut this listener
+    /// 16 MiB, or is no SET though the queue is [one of these](crate::InitContext::polled_queue); outside of an event, the store cannot be written to; or the host has shut this listener
     /// down.
     pub fn push(&self, message: &Message<'_>) -> Result<(), Error> {
         match self.0.number {

@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{Batch, Sink};
 use crate::Error;
 
+/// The number that no sink has.
+pub(super) const NONE: u64 = 0;
+
 type Sinks = HashMap<u64, Arc<dyn Sink>>;
 
 static SINKS: Mutex<Option<Sinks>> = Mutex::new(None);

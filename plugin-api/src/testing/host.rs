@@ -204,6 +204,11 @@ impl Host {
         self.shared.queues().refuse(message);
     }
 
+    /// From now on it answers as a host of before [`InitContext::polled_queue`](crate::InitContext::polled_queue).
+    pub fn forget_polled_queues(&self) {
+        self.shared.queues().be_of_before();
+    }
+
     /// A signer of this host for the issuer [`ISSUER`](super::ISSUER), to try functions that take
     /// one. Listeners get theirs with each event.
     pub fn jwt_signer(&self) -> OwnedJwtSigner {

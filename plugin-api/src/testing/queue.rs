@@ -18,6 +18,8 @@ pub(super) struct Queues {
     opened: u64,
     pushed: u64,
     refused: Option<String>,
+    /// It knows nothing of queues that are fetched from.
+    is_of_before: bool,
 }
 
 #[derive(Default)]
@@ -31,6 +33,7 @@ struct State {
 struct Opening {
     number: u64,
     sink: u64,
+    polled: bool,
     options: Options,
     by: OpenedBy,
 }
@@ -46,6 +49,8 @@ pub(super) struct OpenedBy {
 struct OpenRequest {
     sink: u64,
     name: Option<String>,
+    #[serde(default)]
+    polled: bool,
     #[serde(default)]
     options: Options,
 }
@@ -105,6 +110,10 @@ impl Queues {
         self.refused = message.map(ToOwned::to_owned);
     }
 
+    pub(super) fn be_of_before(&mut self) {
+        self.is_of_before = true;
+    }
+
     pub(super) fn open(
         &mut self,
         instance: &str,
@@ -116,16 +125,22 @@ impl Queues {
             Some(name) => format!("{instance}/{name}"),
             None => instance.to_owned(),
         };
+        let polled = request.polled && !self.is_of_before;
         self.opened += 1;
         let opening = Opening {
             number: self.opened,
             sink: request.sink,
+            polled,
             options: request.options,
             by,
         };
         let state = self.by_name.entry(name.clone()).or_default();
         state.openings.push(opening);
-        Ok(json!({ "queue": self.opened, "name": name, "options": {} }).to_string())
+        let mut opened = json!({ "queue": self.opened, "name": name, "options": {} });
+        if polled {
+            opened["polled"] = true.into();
+        }
+        Ok(opened.to_string())
     }
 
     pub(super) fn push(&mut self, frame: &[u8]) -> Result<(), Error> {
@@ -143,7 +158,12 @@ impl Queues {
         };
         self.pushed += 1;
         let number = self.pushed;
-        let state = self.opened_under(u64::from_le_bytes(*queue))?;
+        let queue = u64::from_le_bytes(*queue);
+        let state = self.opened_under(queue)?;
+        let mut openings = state.openings.iter();
+        if openings.any(|opening| opening.number == queue && opening.polled) {
+            is_set(&header, payload)?;
+        }
         state.waiting.push_back(Queued {
             payload: payload.to_vec(),
             key: header.key,
@@ -220,11 +240,15 @@ impl TestQueue {
     ///
     /// # Panics
     ///
-    /// No instance has the queue open.
+    /// No instance has the queue open, or it is one to [fetch](TestQueue::fetch) from.
     pub fn deliver(&self) -> Vec<(Queued, Outcome)> {
         let (opening, batch) = self.with(|state| {
             let opening = state.openings.last();
             let opening = opening.expect("an instance has to have the queue open");
+            assert!(
+                !opening.polled,
+                "nothing is delivered from it: it is fetched"
+            );
             let batch = next_batch(&state.waiting, &opening.options);
             ((opening.sink, opening.by, opening.options.attempts), batch)
         });
@@ -249,6 +273,64 @@ impl TestQueue {
         });
         became
     }
+
+    /// Hands out what waits, as a host does to a receiver that asks for so many messages at the most:
+    /// the oldest first, and where the queue is ordered one of each key. They go on waiting until they
+    /// are [acknowledged](TestQueue::acknowledge), and are handed out again until then.
+    ///
+    /// # Panics
+    ///
+    /// No instance has the queue open with
+    /// [`InitContext::polled_queue`](crate::InitContext::polled_queue).
+    pub fn fetch(&self, most: usize) -> Vec<Queued> {
+        self.with(|state| {
+            let opening = state.openings.last();
+            let opening = opening.filter(|opening| opening.polled);
+            let opening =
+                opening.expect("an instance has to have the queue open, to be fetched from");
+            let is_ordered = !opening.options.order.is_empty();
+            let (mut keys, mut fetched) = (HashSet::new(), Vec::new());
+            for message in &mut state.waiting {
+                if fetched.len() == most {
+                    break;
+                }
+                let of_key = message.key.clone().filter(|_| is_ordered);
+                if of_key.is_none_or(|key| keys.insert(key)) {
+                    message.attempts += 1;
+                    fetched.push(message.clone());
+                }
+            }
+            fetched
+        })
+    }
+
+    /// Takes the message of that id away, as a host does when its receiver acknowledges it. Says whether
+    /// there was one that had been handed out.
+    pub fn acknowledge(&self, id: &str) -> bool {
+        self.with(|state| {
+            let before = state.waiting.len();
+            let is_it =
+                |message: &Queued| message.attempts > 0 && message.id.as_deref() == Some(id);
+            state.waiting.retain(|message| !is_it(message));
+            state.waiting.len() < before
+        })
+    }
+}
+
+/// What a queue that is fetched from takes.
+fn is_set(header: &Header, payload: &[u8]) -> Result<(), Error> {
+    let media = header.content_type.as_deref().unwrap_or_default();
+    let of_jwt = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    let well = media.eq_ignore_ascii_case("application/secevent+jwt")
+        && header.id.as_deref().is_some_and(|id| !id.is_empty())
+        && !payload.is_empty()
+        && payload.iter().all(of_jwt);
+    if well {
+        return Ok(());
+    }
+    Err(Error::new(
+        "Security Event Tokens are fetched from this queue: a message needs the content type `application/secevent+jwt`, the SET's `jti` for its id, and a SET in compact form for its payload",
+    ))
 }
 
 impl std::fmt::Debug for TestQueue {

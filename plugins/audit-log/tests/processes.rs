@@ -205,7 +205,10 @@ fn a_full_disk_is_an_error_per_event_until_there_is_space() {
         "$2" --exact writer --ignored --nocapture -q <"$3/lines" >"$3/answers" &
         exec 3>"$3/lines"
         for i in $(seq 100); do echo before-$i >&3; done
-        until [ $(grep -cE '^(ok|error)' "$3/answers") -ge 100 ]; do sleep 0.1; done
+        for i in $(seq 600); do
+            if [ $(grep -cE '^(ok|error)' "$3/answers") -ge 100 ]; then break; fi
+            sleep 0.1
+        done
         rm filler
         for i in $(seq 20); do echo after-$i >&3; done
         exec 3>&-

@@ -395,6 +395,45 @@ fn the_command_says_what_is_so() {
 }
 
 #[test]
+fn a_log_that_was_emptied_is_named_with_what_that_may_mean() {
+    let sample = Sample::new(Format::Native);
+    let dir = sample.dir.path();
+    let other = dir.join("other.log");
+    append(&open(&other, &settings()).unwrap(), "1").unwrap();
+    // No log ever was at that.
+    fs::write(dir.join("notes.txt"), "").unwrap();
+    let (code, out, _) = run(&[dir.to_str().unwrap()]);
+    assert_eq!((code, out.matches("intact ").count()), (0, 2), "{out}");
+
+    fs::write(&other, "").unwrap();
+    let (code, out, _) = run(&[dir.to_str().unwrap()]);
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!((code, lines.len()), (0, 3), "{out}");
+    assert!(lines[0].starts_with("intact "), "{out}");
+    let note = format!("note: {}: there is no record in it: ", other.display());
+    assert!(lines[1].starts_with(&note), "{out}");
+    assert!(lines[1].contains("`--expect`"), "{out}");
+    let empty = format!("empty {}: no records in 1 file", other.display());
+    assert_eq!(lines[2], empty);
+    let (_, out, _) = run(&["--json", other.to_str().unwrap()]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["logs"][0]["records"], 0);
+    assert_eq!(json["logs"][0]["notes"].as_array().unwrap().len(), 1);
+
+    // Where that is all there is, it is no proof of anything.
+    let copied = tempfile::tempdir().unwrap();
+    let log = copied.path().join("audit.ndjson");
+    fs::write(&log, "").unwrap();
+    let (code, out, error) = run(&[copied.path().to_str().unwrap()]);
+    assert_eq!((code, &*out), (2, ""));
+    let said = format!("{} is empty", log.display());
+    assert!(
+        error.contains(&said) && error.contains("emptied"),
+        "{error}"
+    );
+}
+
+#[test]
 fn the_command_refuses_what_it_cannot_do() {
     let dir = tempfile::tempdir().unwrap();
     let nothing = dir.path().to_str().unwrap();

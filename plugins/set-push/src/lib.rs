@@ -14,7 +14,7 @@ use op_listener_api::{
 };
 
 use client::{SET_TYPE, TlsError};
-use config::{ContentSettings, Order, Settings, Switch, Table};
+use config::{ContentSettings, DeliverySettings, Order, Settings, Switch, Table};
 use content::{Facts, Kind};
 use delivery::{Authorization, Receiver};
 
@@ -29,7 +29,7 @@ op_listener_api::export! {
 /// otherwise.
 const CONCURRENCY: u32 = 4;
 
-/// Pushes each event to a receiver as a Security Event Token.
+/// Pushes each event to a receiver as a Security Event Token, or has the receiver fetch it.
 pub struct SetPush {
     /// `None` if it is switched off.
     pusher: Option<Pusher>,
@@ -50,17 +50,13 @@ impl Lifecycle for SetPush {
         }
         let mut settings = context.config::<Table>()?.check().map_err(Error::config)?;
         settings.resolve(context);
-        settings.delivery.read_proxy().map_err(Error::config)?;
-        let file = settings.delivery.authorization_file.take();
-        let authorization = file
-            .map(Authorization::open)
-            .transpose()
-            .map_err(Error::config)?;
-        if let Some(authorization) = &authorization {
-            authorization.warn_if_exposed();
-        }
-        let receiver = Receiver::new(&settings.delivery, authorization).map_err(at_init)?;
-        let queue = context.queue(settings.order.options(), receiver)?;
+        let queue = match &mut settings.delivery {
+            Some(delivery) => {
+                let receiver = receiver(delivery)?;
+                context.queue(settings.order.options(), receiver)?
+            }
+            None => context.polled_queue(settings.order.options())?,
+        };
         if let Some(verify) = &settings.verify {
             verification::push_once(context, &settings, verify, &queue)
                 .map_err(|error| error.context("the verification event"))?;
@@ -80,6 +76,20 @@ impl Lifecycle for SetPush {
     }
 }
 
+/// Looks at all that it takes to push.
+fn receiver(delivery: &mut DeliverySettings) -> Result<Receiver, Error> {
+    delivery.read_proxy().map_err(Error::config)?;
+    let file = delivery.authorization_file.take();
+    let authorization = file
+        .map(Authorization::open)
+        .transpose()
+        .map_err(Error::config)?;
+    if let Some(authorization) = &authorization {
+        authorization.warn_if_exposed();
+    }
+    Receiver::new(delivery, authorization).map_err(at_init)
+}
+
 fn at_init(error: TlsError) -> Error {
     match error {
         TlsError::NoAuthorities => Error::from(error),
@@ -90,7 +100,9 @@ fn at_init(error: TlsError) -> Error {
 impl Settings {
     /// Makes paths relative to the host's configuration file.
     fn resolve(&mut self, context: &InitContext<'_>) {
-        let delivery = &mut self.delivery;
+        let Some(delivery) = &mut self.delivery else {
+            return;
+        };
         let client = delivery.client.iter_mut();
         let client = client.flat_map(|(chain, key)| [chain, key]);
         let single = [

@@ -1,6 +1,6 @@
 //! The verification event of the OpenID Shared Signals Framework 1.0, section 8.1.4: shows that SETs
 //! arrive, and are understood. One is pushed for each new `verify` of the configuration, into the same
-//! queue as all others.
+//! queue as all others, whether that is pushed or fetched from.
 
 use std::fs;
 use std::path::Path;
@@ -35,7 +35,7 @@ pub(crate) fn push_once(
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let file = context.data_dir()?.join(VERIFIED);
     let this = json!({
-        "endpoint": settings.delivery.endpoint.to_string(),
+        "endpoint": settings.delivery.as_ref().map(|delivery| delivery.endpoint.to_string()),
         "issuer": verify.issuer,
         "state": verify.state,
         "stream_id": verify.stream_id,
@@ -61,10 +61,14 @@ pub(crate) fn push_once(
     let signer = context.jwt_signer(verify.issuer.as_str());
     let set = signer.sign_with_type("secevent+jwt", &claims)?;
     queue.push(&Message::new(set.as_bytes()).id(&jti).content_type(SET_TYPE))?;
-    tracing::info!(
-        "a verification event is on its way to {}",
-        settings.delivery.endpoint
-    );
+    if let Some(delivery) = &settings.delivery {
+        tracing::info!(
+            "a verification event is on its way to {}",
+            delivery.endpoint
+        );
+    } else {
+        tracing::info!("a verification event is there to be fetched");
+    }
     // After the push: a crash in between sends a second one, and none is forgotten.
     fs::write(&file, this.to_string()).map_err(|error| Error::from(error).context(file.display()))
 }

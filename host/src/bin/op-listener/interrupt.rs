@@ -8,10 +8,10 @@ use std::path::Path;
 use crate::pulse::Pulse;
 
 #[cfg(unix)]
-pub(crate) use unix::Signals;
+pub(crate) use unix::{Interruption, Signals};
 
 #[cfg(not(unix))]
-pub(crate) use other::Signals;
+pub(crate) use other::{Interruption, Signals};
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +112,8 @@ mod unix {
     use std::io;
     use std::os::unix::net::UnixStream;
     use std::sync::Arc;
-    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::Ordering::Relaxed;
+    use std::sync::atomic::{AtomicBool, AtomicUsize};
     use std::thread;
 
     use rustix::event::{PollFd, PollFlags, poll};
@@ -121,6 +122,40 @@ mod unix {
     use signal_hook::{flag, low_level};
 
     use super::Signal;
+
+    /// SIGTERM and SIGINT, for work that is to end between two steps and then say how far it has come.
+    pub(crate) struct Interruption {
+        /// The signal that came.
+        signal: Arc<AtomicUsize>,
+    }
+
+    impl Interruption {
+        /// Takes over both. A second one ends the process at once, as by default.
+        pub(crate) fn catch() -> io::Result<Self> {
+            let came = Arc::new(AtomicBool::new(false));
+            let caught = Arc::new(AtomicUsize::new(0));
+            for signal in [SIGTERM, SIGINT] {
+                flag::register_conditional_default(signal, Arc::clone(&came))?;
+                flag::register(signal, Arc::clone(&came))?;
+                let number = usize::try_from(signal).map_err(io::Error::other)?;
+                flag::register_usize(signal, Arc::clone(&caught), number)?;
+            }
+            Ok(Self { signal: caught })
+        }
+
+        pub(crate) fn came(&self) -> bool {
+            self.signal.load(Relaxed) != 0
+        }
+
+        /// Ends the process as the signal would have done, if one came: whoever has started it is to
+        /// see that.
+        pub(crate) fn end_by_it(&self) {
+            let signal = self.signal.load(Relaxed);
+            if let Ok(signal @ 1..) = i32::try_from(signal) {
+                let _ = low_level::emulate_default_handler(signal);
+            }
+        }
+    }
 
     /// Turns SIGTERM and SIGINT into something that can be waited for beside the input.
     pub(crate) struct Signals {
@@ -188,6 +223,26 @@ mod other {
     use std::sync::atomic::AtomicBool;
 
     use super::Signal;
+
+    /// Where there are no such signals the console ends the process itself.
+    pub(crate) struct Interruption;
+
+    #[expect(
+        clippy::unnecessary_wraps,
+        clippy::unused_self,
+        reason = "its twin is so"
+    )]
+    impl Interruption {
+        pub(crate) fn catch() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        pub(crate) fn came(&self) -> bool {
+            false
+        }
+
+        pub(crate) fn end_by_it(&self) {}
+    }
 
     /// Where there are no such signals the console ends the process itself.
     pub(crate) struct Signals(AtomicBool);

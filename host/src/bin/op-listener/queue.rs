@@ -1,16 +1,18 @@
 //! `op-listener queue`: what an operator does with the delivery queues, on a running host as on a
 //! stopped one.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use op_listener_host::config::Config;
-use op_listener_host::delivery::StoreError;
 use op_listener_host::delivery::admin::{Admin, MessageState, QueueState, Selection};
 use op_listener_host::delivery::view::{View, queues_json, queues_table};
+use op_listener_host::delivery::{StoreError, open_queues};
 
 use crate::ask;
 use crate::exit::{Exit, print, tell};
+use crate::interrupt::Interruption;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -91,7 +93,7 @@ pub(crate) struct Retry {
     /// What waits for its next attempt, in place of the dead letters
     #[arg(long, conflicts_with = "numbers")]
     waiting: bool,
-    /// As JSON: an object with `retried`
+    /// As JSON: an object with `retried` and `interrupted`
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -118,7 +120,7 @@ pub(crate) struct Purge {
     /// Without asking
     #[arg(long)]
     yes: bool,
-    /// As JSON: an object with `purged`
+    /// As JSON: an object with `purged` and `interrupted`
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -213,10 +215,12 @@ fn list(arguments: &List) -> Outcome {
     let opened = open(&arguments.store)?;
     let queues = opened.admin.queues().map_err(failed)?;
     let host = opened.admin.holder();
+    let open = open_queues(&opened.path);
     if arguments.json {
-        return Ok(json(&queues_json(&opened.path, host, &queues)));
+        let queues = queues_json(&opened.path, host, open.as_deref(), &queues);
+        return Ok(json(&queues));
     }
-    Ok(print(queues_table(host, &queues)))
+    Ok(print(queues_table(host, open.as_deref(), &queues)))
 }
 
 fn show(arguments: Show) -> Outcome {
@@ -270,14 +274,45 @@ fn missing(numbers: &[i64], messages: &[MessageState]) -> Outcome {
     )))
 }
 
-/// Tells how far long work has come.
-fn progress() -> impl FnMut(u64) {
-    let mut told = Instant::now();
-    move |done| {
-        if told.elapsed() > OFTEN {
-            told = Instant::now();
+/// Long work, which tells how far it has come, and which SIGINT and SIGTERM end between two steps.
+struct Work {
+    told: Instant,
+    interruption: Interruption,
+}
+
+impl Work {
+    fn begin() -> Result<Self, Exit> {
+        Ok(Self {
+            told: Instant::now(),
+            interruption: Interruption::catch().map_err(|error| Exit::Internal.because(error))?,
+        })
+    }
+
+    /// So many are done.
+    fn on(&mut self, done: u64) -> ControlFlow<()> {
+        if self.told.elapsed() > OFTEN {
+            self.told = Instant::now();
             tell(format_args!("{done} so far"));
         }
+        if self.interruption.came() {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Tells what was done, and if that is not all, why.
+    fn end(&self, done: u64, member: &str, words: &str, as_json: bool) -> Exit {
+        let interrupted = self.interruption.came();
+        let exit = if as_json {
+            json(&serde_json::json!({ member: done, "interrupted": interrupted }))
+        } else {
+            print(format_args!("{done} messages {words}\n"))
+        };
+        if interrupted {
+            tell("interrupted: what else was meant may be as it was");
+            self.interruption.end_by_it();
+        }
+        exit
     }
 }
 
@@ -289,12 +324,12 @@ fn retry(arguments: Retry) -> Outcome {
         (_, true) => Selection::Waiting,
         (numbers, false) => Selection::Numbers(numbers),
     };
-    let done = opened.admin.retry(&queue, &which, &mut progress());
+    let mut work = Work::begin()?;
+    let done = opened
+        .admin
+        .retry(&queue, &which, &mut |done| work.on(done));
     let done = done.map_err(failed)?;
-    if arguments.json {
-        return Ok(json(&serde_json::json!({ "retried": done })));
-    }
-    Ok(print(format_args!("{done} messages are tried again\n")))
+    Ok(work.end(done, "retried", "are tried again", arguments.json))
 }
 
 fn purge(arguments: Purge) -> Outcome {
@@ -325,15 +360,17 @@ fn purge(arguments: Purge) -> Outcome {
             return Err(Exit::Usage.because("nothing was dropped"));
         }
     }
+    let mut work = Work::begin()?;
     let mut done = 0;
     for which in &which {
-        let dropped = opened.admin.purge(&queue, which, &mut progress());
+        let on = &mut |more| work.on(done + more);
+        let dropped = opened.admin.purge(&queue, which, on);
         done += dropped.map_err(failed)?;
+        if work.interruption.came() {
+            break;
+        }
     }
-    if arguments.json {
-        return Ok(json(&serde_json::json!({ "purged": done })));
-    }
-    Ok(print(format_args!("{done} messages were dropped\n")))
+    Ok(work.end(done, "purged", "were dropped", arguments.json))
 }
 
 fn switch(arguments: &OfQueue, how: fn(&Admin, &QueueState) -> Result<(), StoreError>) -> Outcome {
@@ -344,5 +381,7 @@ fn switch(arguments: &OfQueue, how: fn(&Admin, &QueueState) -> Result<(), StoreE
     if arguments.json {
         return Ok(json(&queue));
     }
-    Ok(print(queues_table(opened.admin.holder(), &[queue])))
+    let open = open_queues(&opened.path);
+    let host = opened.admin.holder();
+    Ok(print(queues_table(host, open.as_deref(), &[queue])))
 }

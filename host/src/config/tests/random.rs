@@ -7,7 +7,9 @@ use super::show::assert_round_trip;
 use super::{BASE, parse};
 use crate::Spi;
 use crate::config::secrets::is_secret_key;
-use crate::config::{Config, ListenConfig, ListenerConfig, TlsConfig, UnixConfig, UnixPeer};
+use crate::config::{
+    Config, ListenConfig, ListenerConfig, PollSettings, TlsConfig, UnixConfig, UnixPeer,
+};
 use crate::library::{PublicKeys, Trust};
 
 /// Words of configuration files, so that random texts get beyond the first character.
@@ -144,8 +146,14 @@ fn config() -> impl Strategy<Value = Config> {
         config.plugins.probe.timeout = std::time::Duration::from_millis(99 + numbers.2);
         config.plugins.probe.memory_mb = 63 + u32::try_from(numbers.1).unwrap();
         config.listeners = listeners;
+        let is_served = config.intake.listen.is_somewhere();
         for (n, listener) in config.listeners.iter_mut().enumerate() {
             listener.name = format!("{n}{}", listener.name);
+            if is_served && listener.required {
+                let mut poll = PollSettings::new(config.data_dir.join(&listener.name));
+                poll.max_events = numbers.1;
+                listener.poll = Some(poll);
+            }
         }
         config
     })

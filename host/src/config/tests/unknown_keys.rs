@@ -87,6 +87,6 @@ fsync = "always"
   |
 3 | fsync = "always"
   | ^^^^^
-  = the keys of [[listener]]: `plugin`, `name`, `spi`, `clients`, `required`, `enabled`, `switch_off_after_panics`, `budget_ms`, `shutdown_ms`, `queue`, `config`; the listener's own settings go in [listener.config]"#;
+  = the keys of [[listener]]: `plugin`, `name`, `spi`, `clients`, `required`, `enabled`, `switch_off_after_panics`, `budget_ms`, `shutdown_ms`, `queue`, `poll`, `config`; the listener's own settings go in [listener.config]"#;
     assert_eq!(said, expected, "\n{said}");
 }

@@ -204,7 +204,7 @@ op.toml:4:7: `spi` must not be empty
   |
 4 | spi = []
   |       ^^
-  = to mean all, leave it out"#;
+  = for the default, leave it out"#;
     assert_eq!(said, expected, "\n{said}");
 }
 

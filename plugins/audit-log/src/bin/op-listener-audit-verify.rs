@@ -26,7 +26,8 @@ Options:
   -h, --help         print this help
   -V, --version      print the version
 
-Exit codes: 0 all is intact; 1 something is wrong; 2 wrong usage, or a file cannot be read.
+Exit codes: 0 all is intact; 1 something is wrong; 2 wrong usage, a file cannot be read, or all
+logs of a directory are empty.
 ";
 
 struct Options {
@@ -135,7 +136,7 @@ fn describe(report: &Report) -> String {
             "intact {log}: {records} records ({} to {}) in {files}, head {}:{}",
             first.seq, head.seq, head.seq, head.hash
         ),
-        (None, ..) => format!("intact {log}: no records in {files}"),
+        (None, ..) => format!("empty {log}: no records in {files}"),
     };
     let notes = report.notes.iter().map(|note| format!("note: {note}"));
     let lines: Vec<String> = notes.chain([result, String::new()]).collect();

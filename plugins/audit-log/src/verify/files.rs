@@ -74,13 +74,22 @@ fn in_directory(dir: &Path) -> Result<Vec<FileSet>, VerifyError> {
             None => others.push(path),
         }
     }
+    let mut empty = Vec::new();
     for path in others {
-        if logs.contains_key(&path) || first_record(&path)?.is_some() {
+        let was_a_log = is_empty_log(&path)?;
+        if was_a_log {
+            empty.push(path.clone());
+        }
+        if was_a_log || logs.contains_key(&path) || first_record(&path)?.is_some() {
             logs.entry(path.clone()).or_default().push(path);
         }
     }
     if logs.is_empty() {
         return Err(VerifyError::NothingThere(dir.to_owned()));
+    }
+    if logs.len() == empty.len() && logs.values().all(|files| files.len() == 1) {
+        empty.sort();
+        return Err(VerifyError::NoRecords(empty));
     }
     let sets = logs.into_iter().map(|(log, files)| {
         Ok(FileSet {
@@ -89,6 +98,18 @@ fn in_directory(dir: &Path) -> Result<Vec<FileSet>, VerifyError> {
         })
     });
     sets.collect()
+}
+
+/// Whether a file without a byte in it is a log, as far as can be seen: by its name, or since a process
+/// that wrote it has left its lock beside.
+fn is_empty_log(path: &Path) -> Result<bool, VerifyError> {
+    let metadata = fs::metadata(path).map_err(VerifyError::unreadable(path))?;
+    if metadata.len() > 0 {
+        return Ok(false);
+    }
+    let is_named_so = path.extension().is_some_and(|end| end == "ndjson");
+    let lock = Place::new(path).map(|place| place.lock());
+    Ok(is_named_so || lock.is_ok_and(|lock| lock.is_file()))
 }
 
 /// A rotated file's name says the number of its first record; for the others the record is read.

@@ -108,6 +108,8 @@ pub enum VerifyError {
     },
     /// There is no log.
     NothingThere(PathBuf),
+    /// The logs that there are have no record, and so nothing that could be verified.
+    NoRecords(Vec<PathBuf>),
 }
 
 impl VerifyError {
@@ -130,6 +132,16 @@ impl fmt::Display for VerifyError {
                 "there is no audit log at {}: name its file, its directory, or all its files",
                 path.display()
             ),
+            Self::NoRecords(logs) => {
+                for (number, log) in logs.iter().enumerate() {
+                    let comma = if number > 0 { ", " } else { "" };
+                    write!(f, "{comma}{} is empty", log.display())?;
+                }
+                f.write_str(
+                    ": nothing was written yet, or it was emptied; a record that was noted earlier \
+                     tells which: name the log and give it with `--expect`",
+                )
+            }
         }
     }
 }
@@ -138,7 +150,7 @@ impl std::error::Error for VerifyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unreadable { source, .. } => Some(source),
-            Self::NothingThere(_) => None,
+            Self::NothingThere(_) | Self::NoRecords(_) => None,
         }
     }
 }

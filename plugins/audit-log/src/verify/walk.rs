@@ -26,6 +26,13 @@ pub fn verify(set: &FileSet, expected: &[Link]) -> Result<Report, VerifyError> {
         awaited: expected.to_vec(),
     };
     let finding = walk.run(&set.files)?;
+    if walk.records == 0 && finding.is_none() {
+        walk.notes.push(format!(
+            "{}: there is no record in it: nothing was written yet, or all that was is gone; which \
+             of the two is known by a record alone that was noted earlier (`--expect`)",
+            set.log.display()
+        ));
+    }
     Ok(Report {
         log: set.log.clone(),
         files: set.files.clone(),

@@ -30,6 +30,8 @@ pub(crate) enum ConfigError {
     TlsUnused(&'static str),
     /// One of two keys that go together: the one that is there, and the one that is not.
     Half(&'static str, &'static str),
+    /// A key about pushing where the receiver fetches.
+    PushOnly(&'static str),
     /// A time that is zero or too long: the key.
     Time(&'static str),
     /// A status that can be no receipt.
@@ -86,6 +88,11 @@ impl fmt::Display for ConfigError {
             Self::Half(there, missing) => {
                 write!(f, "`{there}` is of use with `{missing}` alone: set both")
             }
+            Self::PushOnly(key) => write!(
+                f,
+                "`{key}` has no effect with `method = \"poll\"`, where the receiver comes to fetch: leave it \
+                 out"
+            ),
             Self::Time(key) => {
                 write!(
                     f,

@@ -32,6 +32,8 @@ pub(crate) struct Switch {
 pub(crate) struct Table {
     #[serde(rename = "enable")]
     _enable: Option<bool>,
+    #[serde(default)]
+    method: Method,
     // Not the type, so that a wrong URL is never quoted.
     endpoint: Option<String>,
     #[serde(default, deserialize_with = "list")]
@@ -66,6 +68,17 @@ pub(crate) struct Table {
     #[serde(default)]
     event_types: EventTypes,
     verify: Option<Verify>,
+}
+
+/// How SETs get to the receiver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Method {
+    /// They are pushed to it (RFC 8935).
+    #[default]
+    Push,
+    /// It fetches them from the host (RFC 8936).
+    Poll,
 }
 
 /// Which SETs are to be received in the order of their events.
@@ -144,7 +157,8 @@ pub(crate) struct Verify {
 /// A checked configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    pub(crate) delivery: DeliverySettings,
+    /// `None` where the receiver fetches.
+    pub(crate) delivery: Option<DeliverySettings>,
     pub(crate) content: ContentSettings,
     pub(crate) order: Order,
     pub(crate) verify: Option<Verify>,
@@ -189,22 +203,60 @@ impl Table {
     /// # Errors
     ///
     /// Values that are missing, contradict each other, or would have no effect.
-    pub(crate) fn check(self) -> Result<Settings, ConfigError> {
+    pub(crate) fn check(mut self) -> Result<Settings, ConfigError> {
         let content = ContentSettings {
-            audience: self.audience,
+            audience: std::mem::take(&mut self.audience),
             sub_id: self.sub_id,
             subject: self.subject,
-            account_host: self.account_host,
+            account_host: self.account_host.take(),
             jti: self.jti,
-            claims: self.claims,
-            mask: self.mask,
-            members: self.members,
-            event_types: self.event_types,
+            claims: std::mem::take(&mut self.claims),
+            mask: std::mem::take(&mut self.mask),
+            members: std::mem::take(&mut self.members),
+            event_types: std::mem::take(&mut self.event_types),
         };
         content.check()?;
         if let Some(verify) = &self.verify {
             verify.check()?;
         }
+        let (order, verify) = (self.order, self.verify.take());
+        let delivery = match self.method {
+            Method::Push => Some(self.check_delivery()?),
+            Method::Poll => {
+                self.check_poll()?;
+                None
+            }
+        };
+        Ok(Settings {
+            delivery,
+            content,
+            order,
+            verify,
+        })
+    }
+
+    /// Whoever fetches finds the way by itself.
+    fn check_poll(&self) -> Result<(), ConfigError> {
+        let of_push = [
+            ("endpoint", self.endpoint.is_some()),
+            ("allow_hosts", !self.allow_hosts.is_empty()),
+            ("proxy", self.proxy.is_some()),
+            ("proxy_file", self.proxy_file.is_some()),
+            ("authorization_file", self.authorization_file.is_some()),
+            ("ca_file", self.ca_file.is_some()),
+            ("client_certificate", self.client_certificate.is_some()),
+            ("client_key", self.client_key.is_some()),
+            ("timeout_ms", self.timeout_ms.is_some()),
+            ("connect_timeout_ms", self.connect_timeout_ms.is_some()),
+            ("success", !self.success.is_empty()),
+        ];
+        match of_push.into_iter().find(|(_, is_set)| *is_set) {
+            Some((key, _)) => Err(ConfigError::PushOnly(key)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_delivery(self) -> Result<DeliverySettings, ConfigError> {
         let endpoint = Endpoint::parse(&self.endpoint.ok_or(ConfigError::Missing("endpoint"))?)?;
         let permits = permits(&self.allow_hosts, &endpoint)?;
         let client = match (self.client_certificate, self.client_key) {
@@ -234,22 +286,17 @@ impl Table {
         if let Some(status) = receipts.find(|status| !(200..300).contains(*status)) {
             return Err(ConfigError::Success(*status));
         }
-        Ok(Settings {
-            delivery: DeliverySettings {
-                endpoint,
-                permits,
-                proxy,
-                proxy_file: self.proxy_file,
-                authorization_file: self.authorization_file,
-                ca_file: self.ca_file,
-                client,
-                timeout: time("timeout_ms", self.timeout_ms, 30_000)?,
-                connect_timeout: time("connect_timeout_ms", self.connect_timeout_ms, 5_000)?,
-                success: self.success,
-            },
-            content,
-            order: self.order,
-            verify: self.verify,
+        Ok(DeliverySettings {
+            endpoint,
+            permits,
+            proxy,
+            proxy_file: self.proxy_file,
+            authorization_file: self.authorization_file,
+            ca_file: self.ca_file,
+            client,
+            timeout: time("timeout_ms", self.timeout_ms, 30_000)?,
+            connect_timeout: time("connect_timeout_ms", self.connect_timeout_ms, 5_000)?,
+            success: self.success,
         })
     }
 }

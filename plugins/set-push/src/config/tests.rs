@@ -26,7 +26,7 @@ fn refused_endpoint(endpoint: &str, because: &str) {
 fn an_endpoint_is_enough() {
     let settings =
         check(r#"{"enable":true,"endpoint":"https://receiver.example.com/set"}"#).unwrap();
-    let delivery = settings.delivery;
+    let delivery = settings.delivery.unwrap();
     assert_eq!(delivery.endpoint.host(), "receiver.example.com");
     assert_eq!(delivery.timeout, Duration::from_secs(30));
     assert_eq!(delivery.connect_timeout, Duration::from_secs(5));
@@ -49,7 +49,7 @@ fn every_key_is_read() {
             "verify":{"state":"s","issuer":"https://op.example.com","stream_id":"1"}}"#,
     )
     .unwrap();
-    let delivery = settings.delivery;
+    let delivery = settings.delivery.unwrap();
     assert_eq!(
         delivery.endpoint.to_string(),
         "https://receiver.internal:8443/set?…"

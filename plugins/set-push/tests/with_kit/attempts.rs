@@ -188,13 +188,13 @@ fn redirects_are_not_followed() {
 fn what_takes_too_long_is_given_up() {
     let (host, receiver) = (Host::new(), Receiver::new());
     let mut settings = to(&receiver);
-    settings["timeout_ms"] = 300.into();
+    settings["timeout_ms"] = 3000.into();
     let push = listener(&host, &settings);
     push.call(&IdTokenIssue::new()).unwrap();
     let queue = host.queue(NAME);
     receiver.will(Reply::Hang);
     let outcome = deliver(&queue);
-    assert_eq!(outcome.reason(), Some("no answer within 300ms"));
+    assert_eq!(outcome.reason(), Some("no answer within 3s"));
     assert!(outcome.is_retry());
     // A receipt is one, whatever follows.
     receiver.will(Reply::Endless(
@@ -249,9 +249,8 @@ fn retry_after_is_kept() {
 #[test]
 fn nobody_there_is_tried_again() {
     let host = Host::new();
-    let receiver = Receiver::new();
-    let settings = to(&receiver);
-    drop(receiver);
+    // Nobody is at that port: it is no one's to choose.
+    let settings = json!({ "endpoint": "http://127.0.0.1:1/set", "allow_hosts": ["127.0.0.1"] });
     let push = listener(&host, &settings);
     push.call(&IdTokenIssue::new()).unwrap();
     let outcome = deliver(&host.queue(NAME));
@@ -308,6 +307,7 @@ fn an_address_in_disguise_is_not_connected_to() {
             "is a loopback address",
             "name is not known",
             "failed to lookup",
+            "no connection within",
         ];
         let as_expected = expected.iter().any(|part| reason.contains(part));
         assert!(outcome.is_retry() && as_expected, "{disguise}: {reason}");

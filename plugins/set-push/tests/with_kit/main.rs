@@ -7,6 +7,7 @@
 mod attempts;
 mod configuration;
 mod contents;
+mod polling;
 mod receiver;
 mod verification;
 

@@ -117,7 +117,7 @@ impl Drop for Fake {
 
 fn read(connection: &TcpStream) -> Option<Asked> {
     connection
-        .set_read_timeout(Some(Duration::from_secs(10)))
+        .set_read_timeout(Some(Duration::from_mins(1)))
         .unwrap();
     let mut reader = BufReader::new(connection);
     let mut line = String::new();

@@ -32,7 +32,7 @@ fn environment(variables: &[(&str, &str)]) -> Environment {
 fn chain(variables: &[(&str, &str)]) -> Chain {
     Chain {
         environment: environment(variables),
-        web: Web::without_tls(Duration::from_secs(10)),
+        web: Web::without_tls(Duration::from_mins(1)),
         identity: Identity::Default,
         assume_role: None,
         region: Some("eu-central-1".to_owned()),
