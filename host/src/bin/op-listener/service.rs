@@ -96,6 +96,7 @@ impl Service {
         self.manager.ready(&self.status());
         let end = self.wait(ended, &watch, happenings);
         if end.deadline.is_none() {
+            watch.stop();
             self.manager.stopping();
         }
         self.stop(&end, &watch)
@@ -151,6 +152,7 @@ impl Service {
                 Ok(Happening::Signal(Signal::Reload)) => watch.ask(),
                 Ok(Happening::Signal(Signal::Stop)) if deadline.is_none() => {
                     log::stop_requested();
+                    watch.stop();
                     self.manager.stopping();
                     let drain = self.reloader.config().shutdown.drain;
                     deadline = Some(Instant::now() + drain);
