@@ -72,6 +72,8 @@ struct Life {
 pub struct HostBuilder {
     config: Config,
     prober: Option<PathBuf>,
+    /// Whether somebody else says when all is ready.
+    quiet: bool,
 }
 
 impl HostBuilder {
@@ -124,6 +126,14 @@ impl HostBuilder {
         self
     }
 
+    /// Leaves it to the caller to say that the host is ready ([`Host::say_ready`], `OPL0001` in the
+    /// log), once all else is that events come by.
+    #[must_use]
+    pub fn ready_later(mut self) -> Self {
+        self.quiet = true;
+        self
+    }
+
     /// Loads the signing keys and all listeners. Every listener that is refused is logged; whether
     /// the host starts without it is a matter of the policy `on_failure` and of `required`.
     ///
@@ -158,14 +168,8 @@ impl HostBuilder {
                 delivery.end();
             })?;
         let table = roster.table(self.config.dispatch.measure);
-        let enabled = warn_if_idle(&table, &self.config);
-        say!(
-            STARTED,
-            "op-listener {} is ready: {} listeners, {enabled} enabled",
-            env!("CARGO_PKG_VERSION"),
-            table.all().len(),
-        );
-        Ok(Host {
+        warn_if_idle(&table, &self.config);
+        let host = Host {
             dispatcher: Dispatcher::new(table),
             services,
             delivery,
@@ -181,7 +185,11 @@ impl HostBuilder {
                 config: self.config,
                 origins: roster.into_origins(),
             }),
-        })
+        };
+        if !self.quiet {
+            host.say_ready();
+        }
+        Ok(host)
     }
 }
 
@@ -190,18 +198,21 @@ fn prober(config: &Config, program: Option<&PathBuf>) -> Option<Prober> {
     program.map(|program| Prober::new(config, program))
 }
 
-/// How many listeners are enabled; a warning if that is none.
-fn warn_if_idle(table: &Table, config: &Config) -> usize {
-    let enabled = table.all().iter();
-    let enabled = enabled.filter(|placed| placed.listener.enabled()).count();
-    if enabled == 0 {
+/// How many listeners are enabled.
+fn enabled(table: &Table) -> usize {
+    let listeners = table.all().iter();
+    listeners.filter(|placed| placed.listener.enabled()).count()
+}
+
+/// Warns if no listener is enabled.
+fn warn_if_idle(table: &Table, config: &Config) {
+    if enabled(table) == 0 {
         say!(
             NO_LISTENERS,
             "No listener is enabled, so events go nowhere (plugins are looked for in {:?})",
             config.plugins.dir,
         );
     }
-    enabled
 }
 
 fn signer(config: &Config) -> Result<Signer, KeyError> {
@@ -259,8 +270,21 @@ impl Host {
         HostBuilder::default()
     }
 
+    /// Says in the log that the host is ready: after [`HostBuilder::ready_later`].
+    pub fn say_ready(&self) {
+        let table = self.dispatcher.table();
+        say!(
+            STARTED,
+            "op-listener {} is ready: {} listeners, {} enabled",
+            env!("CARGO_PKG_VERSION"),
+            table.all().len(),
+            enabled(&table),
+        );
+    }
+
     /// Hands an event to each enabled listener of its SPI, in order, on this thread, and comes back
-    /// when the last one is done. Errors and panics of listeners are caught, logged and counted.
+    /// when the last one is done: it blocks for as long as they take, so asynchronous code calls it by
+    /// way of its runtime's `spawn_blocking`. Errors and panics of listeners are caught, logged and counted.
     ///
     /// May be called from any number of threads at a time; takes no lock and allocates nothing.
     pub fn dispatch(&self, event: &Event<'_>) -> Dispatched {
@@ -330,6 +354,7 @@ impl Host {
     /// policy `on_failure` does not matter here. Signing goes over to new keys; the public ones of
     /// before stay in [`Host::jwk_set`] for a while. The data directory stays that of the start.
     ///
+    /// Blocks until all that is done (asynchronous code calls it by way of `spawn_blocking`).
     /// May be called from any thread; a second call waits for the first. [`Host::dispatch`] never
     /// waits for it, nor does [`Host::shutdown`]. Must not be called from within a call of a
     /// listener: it would wait for itself.

@@ -59,6 +59,11 @@ pub fn start_abandoned(error: &StartError) {
     say!(START_ABANDONED, "The host does not start: {error}");
 }
 
+/// Logs that the host does not start, since it cannot have the doors of the intake.
+pub fn doors_closed(error: &dyn std::error::Error) {
+    say!(DOORS_CLOSED, "The host does not start: {error}");
+}
+
 /// Logs that a signal asks the host to stop.
 pub fn stop_requested() {
     say!(STOP_REQUESTED, "Asked to stop");

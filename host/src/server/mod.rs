@@ -23,6 +23,7 @@ mod body;
 mod calls;
 mod connection;
 mod counts;
+mod doors;
 mod error;
 mod events;
 mod job;
@@ -48,7 +49,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Handle, Runtime};
 
 use crate::config::{Config, ListenConfig};
 use crate::feed::Feed;
@@ -57,9 +58,10 @@ use crate::reload::Part;
 use crate::{Host, Spi};
 
 pub use counts::{Route, ServerCounts};
+pub use doors::Doors;
 pub use error::{ServerError, TokenFault};
+pub use judge::Judgement;
 
-use calls::Calls;
 use shared::{Live, Shared};
 
 /// How often it is looked whether all is done, when the server stops.
@@ -76,7 +78,7 @@ pub struct Server {
 
 /// What ends with the server.
 struct Running {
-    runtime: Runtime,
+    runtime: Threads,
     doors: Vec<tokio::task::JoinHandle<()>>,
     watching: JoinHandle<()>,
     #[cfg(unix)]
@@ -87,75 +89,16 @@ impl Server {
     /// Listens where `[intake]` of a configuration says, and serves from then on, on threads of its
     /// own. Events are read and decided as the feed does it, and go to the host's listeners.
     ///
+    /// Blocks for as long as files take to be read: in asynchronous code, call it by way of
+    /// `spawn_blocking`, as [`Server::reload`], [`Server::stop`], [`Host::dispatch`] and
+    /// [`Host::reload`]. A program that wants its doors open before it makes listeners opens [`Doors`]
+    /// first.
+    ///
     /// # Errors
     ///
     /// A socket cannot be had, or a file that the configuration names does not serve.
     pub fn start(config: &Config, host: Arc<Host>, feed: Arc<Feed>) -> Result<Self, ServerError> {
-        let config = &config.intake.listen;
-        allow_files(config);
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        // As many of one SPI as can run at once, and one more of another. They may all be kept by
-        // listeners, so there are threads beside them to drive the sockets.
-        let calls = Calls::new(config.concurrency, cores, cores + 1);
-        let shared = Arc::new(Shared::new(config, calls, host, feed)?);
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(2 * cores + 1)
-            .max_blocking_threads(Spi::ALL.len() * config.concurrency + cores)
-            .thread_name("intake")
-            .enable_io()
-            .enable_time()
-            .build()
-            .map_err(ServerError::Threads)?;
-        let entered = runtime.enter();
-        let mut doors = Vec::new();
-        #[cfg(unix)]
-        let file = match &config.unix {
-            None => None,
-            Some(unix) => {
-                let (listener, file) = unix::listen(unix)?;
-                let failed = |source| ServerError::Unix {
-                    path: unix.path.clone(),
-                    source,
-                };
-                let listener = tokio::net::UnixListener::from_std(listener).map_err(failed)?;
-                doors.push(tokio::spawn(listen::accept_unix(
-                    listener,
-                    Arc::clone(&shared),
-                )));
-                Some(file)
-            }
-        };
-        #[cfg(not(unix))]
-        if config.unix.is_some() {
-            return Err(ServerError::NoUnixSockets);
-        }
-        let mut tcp = None;
-        if let Some(address) = config.http {
-            let failed = |source| ServerError::Tcp { address, source };
-            let listener = listen::tcp(address)?;
-            tcp = Some(listener.local_addr().map_err(failed)?);
-            let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
-            doors.push(tokio::spawn(listen::accept_tcp(
-                listener,
-                Arc::clone(&shared),
-            )));
-        }
-        drop(entered);
-        let watching = watch_over(&shared, &runtime)?;
-        let server = Self {
-            shared,
-            running: Mutex::new(Some(Running {
-                runtime,
-                doors,
-                watching,
-                #[cfg(unix)]
-                _file: file,
-            })),
-            config: config.clone(),
-            tcp,
-        };
-        server.say_where();
-        Ok(server)
+        Doors::open(config)?.serve(host, feed)
     }
 
     /// The path of the Unix socket, if there is one.
@@ -176,7 +119,7 @@ impl Server {
     /// Reads the token, the files of `[intake.tls]` and `unix_peers` anew, as a configuration says,
     /// for connections and requests that come from then on. Gives the keys of `[intake]` that have
     /// changed and cannot be taken over before the next start; while `http`, or whether there is TLS,
-    /// is among them, what guards TCP stays as it is.
+    /// is among them, what guards TCP stays as it is. Blocks while it reads them.
     ///
     /// # Errors
     ///
@@ -218,7 +161,8 @@ impl Server {
 
     /// Stops: accepts nothing more, removes the Unix socket, lets requests that have begun end, and
     /// waits for them, `limit` at the most. Says how many had not ended by then: whatever their
-    /// events' listeners do, nobody is told of it. Does nothing the second time.
+    /// events' listeners do, nobody is told of it. Does nothing the second time. Blocks meanwhile; the
+    /// drop does not.
     pub fn stop(&self, limit: Duration) -> usize {
         let Some(running) = self.lock().take() else {
             return 0;
@@ -278,29 +222,9 @@ impl Server {
     }
 }
 
-/// Lets the process have as many files open as there may be connections, and some.
-#[cfg(unix)]
-fn allow_files(config: &ListenConfig) {
-    let doors = usize::from(config.unix.is_some()) + usize::from(config.http.is_some());
-    let wanted = (doors * config.max_connections + 256) as u64;
-    let allowed = unix::allow_files(wanted);
-    if allowed < wanted {
-        say!(
-            FEW_FILES,
-            "The host may have {allowed} files open, and {} connections ask for {wanted}",
-            doors * config.max_connections,
-        );
-    }
-}
-
-/// Elsewhere there is no such limit.
-#[cfg(not(unix))]
-fn allow_files(_: &ListenConfig) {}
-
 /// Starts the thread that watches over the others.
-fn watch_over(shared: &Arc<Shared>, runtime: &Runtime) -> Result<JoinHandle<()>, ServerError> {
+fn watch_over(shared: &Arc<Shared>, handle: Handle) -> Result<JoinHandle<()>, ServerError> {
     let shared = Arc::clone(shared);
-    let handle = runtime.handle().clone();
     thread::Builder::new()
         .name("intake-watch".to_owned())
         .spawn(move || shared.watch.run(&shared.calls, &handle))

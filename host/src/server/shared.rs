@@ -91,12 +91,13 @@ fn peers(_: &ListenConfig) -> Result<Option<Vec<u32>>, ServerError> {
 impl Shared {
     pub(super) fn new(
         config: &ListenConfig,
+        live: Live,
         calls: Calls,
         host: Arc<Host>,
         feed: Arc<Feed>,
-    ) -> Result<Self, ServerError> {
-        Ok(Self {
-            live: ArcSwap::from_pointee(Live::read(config)?),
+    ) -> Self {
+        Self {
+            live: ArcSwap::from_pointee(live),
             host,
             feed,
             calls,
@@ -110,7 +111,7 @@ impl Shared {
             max_header: config.max_header,
             max_connections: config.max_connections,
             stopping: AtomicBool::new(false),
-        })
+        }
     }
 
     /// Whether the intake was asked to stop.
