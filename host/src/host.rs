@@ -319,6 +319,13 @@ impl Host {
         &self.loads
     }
 
+    /// The numbers of the threads that are in a call of a listener that a reload has left behind:
+    /// see [`crate::ffi::this_thread`].
+    #[cfg(feature = "server")]
+    pub(crate) fn left_behind(&self) -> Vec<usize> {
+        self.retired.callers()
+    }
+
     /// The public part of the signing keys as a JWK set (RFC 7517 section 5), for whoever verifies
     /// what listeners sign; with those that were retired at a reload and are still to be known.
     pub fn jwk_set(&self) -> String {

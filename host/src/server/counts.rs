@@ -101,6 +101,8 @@ pub struct ServerCounts {
     pub overloaded: [u64; Spi::ALL.len()],
     /// Events that are with the listeners of their SPI at present, by [`Spi::ALL`].
     pub in_flight: [u64; Spi::ALL.len()],
+    /// Events that were given up and whose threads have not come back, by [`Spi::ALL`].
+    pub left_behind: [u64; Spi::ALL.len()],
     /// What became of the events that were taken. Its `refused` counts those that are not valid.
     pub events: Totals,
     /// Events that were not dispatched because their id had been.

@@ -86,7 +86,8 @@ impl Doors {
         let shared = Arc::new(Shared::new(&config, live, calls, host, feed));
         let runtime = Builder::new_multi_thread()
             .worker_threads(2 * cores + 1)
-            .max_blocking_threads(Spi::ALL.len() * config.concurrency + cores)
+            // For events that were given up there are as many again.
+            .max_blocking_threads(2 * Spi::ALL.len() * config.concurrency + cores)
             .thread_name("intake")
             .enable_io()
             .enable_time()

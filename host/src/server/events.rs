@@ -1,6 +1,10 @@
 //! `POST /events`: who may, what the body is, and the answer once all of it was dispatched.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
 use std::time::Instant;
 
 use hyper::body::{Body as _, Bytes, Incoming};
@@ -9,6 +13,7 @@ use hyper::header::{
     TRANSFER_ENCODING,
 };
 use hyper::{Method, Request, StatusCode};
+use tokio::sync::Notify;
 
 use super::answer::{Answer, Field, Problem, closing, method_not_allowed};
 use super::body::{self, Lease, NoBody};
@@ -57,10 +62,14 @@ async fn dispatch(visit: &Visit, bytes: Bytes, lines: bool, room: Lease) -> Answ
     let report = if !large && job.run() == Progress::Done {
         job.into_report()
     } else {
-        match tokio::task::spawn_blocking(move || job.run_in_pool()).await {
-            Ok(report) => report,
+        let sender = Arc::new(Notify::new());
+        let told = Arc::clone(&sender);
+        let work = tokio::task::spawn_blocking(move || job.run_in_pool(sender));
+        match unless_given_up(work, &told).await {
+            Some(Ok(report)) => report,
             // It panicked, which is logged by then, or the runtime ends.
-            Err(_) => return internal(),
+            Some(Err(_)) => return internal(),
+            None => return given_up(),
         }
     };
     account(visit, &report);
@@ -70,6 +79,16 @@ async fn dispatch(visit: &Visit, bytes: Bytes, lines: bool, room: Lease) -> Answ
     } else {
         report.answer_one()
     }
+}
+
+/// What comes of work in the pool; `None` if its events are given up first.
+async fn unless_given_up<W: Future + Unpin>(mut work: W, told: &Notify) -> Option<W::Output> {
+    let mut told = pin!(told.notified());
+    poll_fn(|context| match Pin::new(&mut work).poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => told.as_mut().poll(context).map(|()| None),
+    })
+    .await
 }
 
 fn account(visit: &Visit, report: &Report) {
@@ -245,12 +264,20 @@ fn no_body(visit: &Visit, why: NoBody) -> Problem {
 
 fn internal() -> Answer {
     let detail = "the host failed in the middle of it: the log says where";
-    let mut problem = Problem::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "internal",
-        "An error in the host",
-        detail,
-    );
+    unknown("internal", "An error in the host", detail)
+}
+
+fn given_up() -> Answer {
+    let title = "A listener did not come back";
+    let detail = "a reload has left the listener behind that had the event: send it again, for the \
+                  one in its place";
+    unknown("left-behind", title, detail)
+}
+
+/// Nobody knows how much was dispatched.
+fn unknown(name: &'static str, title: &'static str, detail: &str) -> Answer {
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    let mut problem = Problem::new(status, name, title, detail);
     problem.retry = true;
     problem.answer()
 }

@@ -9,9 +9,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use hyper::body::Bytes;
+use tokio::sync::Notify;
 
 use super::body::Lease;
 use super::calls::{Call, Inline};
+use super::left::InPool;
 use super::remembered::Known;
 use super::report::{Report, Why};
 use super::shared::Shared;
@@ -40,10 +42,10 @@ pub(super) struct Job {
     _room: Lease,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Where {
     Inline,
-    Pool,
+    /// With what is told if its events are given up.
+    Pool(Arc<Notify>),
 }
 
 /// How far a job came.
@@ -78,7 +80,10 @@ impl Job {
         let mut with = With {
             shared: &self.shared,
             pipeline: &pipeline,
-            inline_since: (self.where_it_is == Where::Inline).then_some(self.began),
+            at: match &self.where_it_is {
+                Where::Inline => At::Inline(self.began),
+                Where::Pool(sender) => At::Pool(sender),
+            },
             inside: None,
         };
         if !self.lines {
@@ -104,7 +109,7 @@ impl Job {
                 self.done = (self.body.len() - before.0.len(), before.1);
                 return Progress::ForThePool;
             }
-            if self.where_it_is == Where::Inline && self.is_slow() {
+            if matches!(self.where_it_is, Where::Inline) && self.is_slow() {
                 let after = lines.left();
                 self.done = (self.body.len() - after.0.len(), after.1);
                 return Progress::ForThePool;
@@ -112,9 +117,10 @@ impl Job {
         }
     }
 
-    /// Does the rest on this thread, which may be kept for as long as listeners like.
-    pub(super) fn run_in_pool(mut self) -> Report {
-        self.where_it_is = Where::Pool;
+    /// Does the rest on this thread, which may be kept for as long as listeners like. `sender` is
+    /// told if its events are given up meanwhile.
+    pub(super) fn run_in_pool(mut self, sender: Arc<Notify>) -> Report {
+        self.where_it_is = Where::Pool(sender);
         self.run();
         self.into_report()
     }
@@ -139,10 +145,25 @@ impl Drop for Job {
 struct With<'s> {
     shared: &'s Shared,
     pipeline: &'s Pipeline,
-    /// The tick since when, on a thread that drives sockets.
-    inline_since: Option<u32>,
-    /// The event before was with the listeners of this SPI, and the next one may be as well.
-    inside: Option<(Call<'s>, Option<Inline<'s>>)>,
+    at: At<'s>,
+    /// The event before was with the listeners of this SPI, and the next one may be as well. Dropped
+    /// in this order.
+    inside: Option<(Place<'s>, Call<'s>)>,
+}
+
+/// Where events are taken.
+#[derive(Clone, Copy)]
+enum At<'s> {
+    /// On a thread that drives sockets, since that tick.
+    Inline(u32),
+    /// On one of the pool; with what is told if the events are given up.
+    Pool(&'s Arc<Notify>),
+}
+
+/// Where a call is.
+enum Place<'s> {
+    Inline { _place: Inline<'s> },
+    Pool(InPool<'s>),
 }
 
 impl With<'_> {
@@ -179,6 +200,9 @@ impl With<'_> {
                 return None;
             }
         }
+        if let Some((Place::Pool(place), _)) = &self.inside {
+            place.has(claim.key());
+        }
         match self.pipeline.decide(arrival, Patience::NONE) {
             Ok(decision) => {
                 let (feed, host) = (&self.shared.feed, &self.shared.host);
@@ -199,20 +223,28 @@ impl With<'_> {
         if self
             .inside
             .as_ref()
-            .is_some_and(|(call, _)| call.spi() == spi)
+            .is_some_and(|(_, call)| call.spi() == spi)
         {
             return Entered::Yes;
         }
         // Nobody keeps two SPIs from others.
         self.inside = None;
-        let Some(call) = self.shared.calls.enter(spi) else {
+        let calls = &self.shared.calls;
+        let again = || {
+            let room = self.shared.give_up_left_behind();
+            room.then(|| calls.enter(spi)).flatten()
+        };
+        let Some(call) = calls.enter(spi).or_else(again) else {
             return Entered::No;
         };
-        let inline = self.inline_since.map(|tick| call.inline(tick));
-        if matches!(inline, Some(None)) {
-            return Entered::NotHere;
-        }
-        self.inside = Some((call, inline.flatten()));
+        let place = match self.at {
+            At::Inline(tick) => match call.inline(tick) {
+                Some(place) => Place::Inline { _place: place },
+                None => return Entered::NotHere,
+            },
+            At::Pool(sender) => Place::Pool(InPool::begin(calls, &call, sender)),
+        };
+        self.inside = Some((place, call));
         Entered::Yes
     }
 }

@@ -11,12 +11,14 @@
 //! - **listeners that block**: an event is dispatched on the thread that read it, while its SPI's
 //!   listeners are quick. There are a few such places; beyond them, and for a while after a call
 //!   that took long, an SPI's events go to a pool, of which each SPI has its share. So a listener that does
-//!   not come back holds up its own SPI, and no other, nor `/healthz`;
+//!   not come back holds up its own SPI, and no other, nor `/healthz`. When a reload leaves it behind,
+//!   its events are given up;
 //! - **repetitions**: an event whose id was dispatched of late is not dispatched again.
 //!
 //! Memory is bounded by `max_connections` × (2 × `max_header`, at least 8 KiB each, + 16 KiB of a
 //! body + some 10 KiB), for each of the two doors; 16 × `max_body` for longer bodies; about 64 bytes
-//! for each of `max_remembered` ids; and 3 × `concurrency` threads of the pool.
+//! for each of `max_remembered` ids; and 3 × `concurrency` threads of the pool, and as
+//! many again that are with listeners which were left behind.
 
 mod answer;
 mod body;
@@ -27,6 +29,8 @@ mod doors;
 mod error;
 mod events;
 mod job;
+mod judge;
+mod left;
 mod listen;
 mod pace;
 mod remembered;
@@ -227,7 +231,12 @@ fn watch_over(shared: &Arc<Shared>, handle: Handle) -> Result<JoinHandle<()>, Se
     let shared = Arc::clone(shared);
     thread::Builder::new()
         .name("intake-watch".to_owned())
-        .spawn(move || shared.watch.run(&shared.calls, &handle))
+        .spawn(move || {
+            let each_round = || {
+                shared.give_up_left_behind();
+            };
+            shared.watch.run(&shared.calls, &handle, each_round);
+        })
         .map_err(ServerError::Threads)
 }
 
@@ -236,8 +245,19 @@ impl Running {
         shared.watch.stop();
         // It does nothing that could panic or block.
         let _ = self.watching.join();
-        // Threads that are with listeners are left to them.
-        self.runtime.shutdown_background();
+        drop(self.runtime);
+    }
+}
+
+/// The threads that drive sockets, and those of the pool. At the end, those that are with listeners
+/// are left to them: nobody waits, since nobody may where others are driven.
+struct Threads(Option<Runtime>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

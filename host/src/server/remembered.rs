@@ -41,6 +41,9 @@ enum Stage {
     Done,
 }
 
+/// The hash that stands for an event.
+pub(super) type Key = u128;
+
 /// What is known of an event.
 pub(super) enum Known<'r> {
     /// Nothing, or it has no id of its own. It is under way from now on.
@@ -82,6 +85,14 @@ impl Remembered {
         (remembered, self.forgotten.load(Relaxed))
     }
 
+    /// Forgets that an event is under way: nobody waits for its end any more.
+    pub(super) fn give_up(&self, key: Key) {
+        let mut part = self.lock(of(key));
+        if part.known.get(&key) == Some(&Stage::UnderWay) {
+            part.known.remove(&key);
+        }
+    }
+
     fn claim_key(&self, key: u128) -> Known<'_> {
         let now = Instant::now();
         let mut part = self.lock(of(key));
@@ -119,6 +130,11 @@ impl Remembered {
 }
 
 impl Claim<'_> {
+    /// By which the event is remembered, if it is.
+    pub(super) fn key(&self) -> Option<Key> {
+        self.0.as_ref().map(|(_, key)| *key)
+    }
+
     /// The event was dispatched.
     pub(super) fn done(mut self) {
         let Some((remembered, key)) = self.0.take() else {

@@ -112,6 +112,16 @@ fn hindrances(shared: &Shared) -> Vec<Value> {
     for spi in Spi::ALL {
         let full_for = shared.calls.full_for(spi);
         if let Some(time) = full_for.filter(|time| *time >= SATURATED) {
+            let mut detail = format!(
+                "{} events, all that `concurrency` allows, have been with the listeners of this SPI \
+                 for {} s: one of them is slow, or does not come back",
+                shared.calls.bound(),
+                time.as_secs(),
+            );
+            let left = shared.calls.left()[spi as usize];
+            if left >= shared.calls.bound() {
+                detail.push_str("; as many were given up already, so only a restart helps");
+            }
             reasons.push(json!({
                 "reason": "saturated",
                 "spi": spi.name(),
@@ -131,14 +141,17 @@ fn hindrances(shared: &Shared) -> Vec<Value> {
 }
 
 async fn readiness(shared: &Arc<Shared>) -> Answer {
+    shared.give_up_left_behind();
     let mut reasons = hindrances(shared);
     reasons.extend(store_hindrance(shared).await);
     let (ready, in_flight) = (reasons.is_empty(), shared.calls.in_flight());
+    let left = shared.calls.left();
     let spis: Map<_, _> = Spi::ALL
         .into_iter()
         .map(|spi| {
             let state = json!({
                 "in_flight": in_flight[spi as usize],
+                "left_behind": left[spi as usize],
                 "concurrency": shared.calls.bound(),
             });
             (spi.name().to_owned(), state)

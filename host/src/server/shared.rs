@@ -38,6 +38,8 @@ pub(super) struct Shared {
     pub(super) max_body: usize,
     pub(super) max_header: usize,
     pub(super) max_connections: usize,
+    /// Whether it was said of an SPI that no more of its events are given up.
+    pub(super) full_of_left: [AtomicBool; Spi::ALL.len()],
     stopping: AtomicBool,
 }
 
@@ -110,6 +112,7 @@ impl Shared {
             max_body: config.max_body,
             max_header: config.max_header,
             max_connections: config.max_connections,
+            full_of_left: Default::default(),
             stopping: AtomicBool::new(false),
         }
     }
@@ -129,6 +132,7 @@ impl Shared {
         let mut counts = self.counts.snapshot();
         counts.connections_open = self.watch.connections() as u64;
         counts.in_flight = self.calls.in_flight().map(|calls| calls as u64);
+        counts.left_behind = self.calls.left().map(|calls| calls as u64);
         (counts.remembered, counts.forgotten) = self.remembered.counts();
         counts
     }

@@ -120,8 +120,9 @@ impl Watch {
         }
     }
 
-    /// Watches, until [`Self::stop`]. Wakes a thread of the runtime where need be.
-    pub(super) fn run(&self, calls: &Calls, runtime: &Handle) {
+    /// Watches, until [`Self::stop`]. Wakes a thread of the runtime where need be. Does with each
+    /// round what there is to be done from time to time.
+    pub(super) fn run(&self, calls: &Calls, runtime: &Handle, each_round: impl Fn()) {
         // Only this thread sets it.
         let _ = self.thread.set(thread::current());
         let mut quiet = 0;
@@ -136,6 +137,7 @@ impl Watch {
             if looked.elapsed() >= self.patience.round {
                 looked = Instant::now();
                 self.look_at_connections();
+                each_round();
             }
             if self.active.swap(false, SeqCst) || found.stuck {
                 quiet = 0;
