@@ -289,7 +289,7 @@ codes! {
         "The host was asked to stop, and events that it had read already were not dispatched within `drain_ms`: a listener does not come back from a call, or all together are too slow. The host stops all the same, with exit code 4."
         "Tell the listener's author; raise `drain_ms` under `[shutdown]` if it is only slow. Send the events since the last one that was dispatched again.";
     WATCHDOG_WITHHELD = "OPL0612" Error
-        "For half of the time of the service manager's watchdog nothing has come of a line of the input, because a listener does not come back from a call. The watchdog is not served until it does; then the service manager restarts the host."
+        "For half of the time of the service manager's watchdog nothing has come of a line of the input, or of any of the posted events of an SPI while as many as `concurrency` allows were with its listeners: a listener does not come back from a call. The watchdog is not served until it does; if that takes too long, the service manager restarts the host."
         "Tell the listener's author. If listeners may take that long, raise `WatchdogSec`.";
 }
 

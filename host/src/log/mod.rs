@@ -81,7 +81,7 @@ pub fn drain_expired() {
 pub fn watchdog_withheld(silence: Duration) {
     say!(
         WATCHDOG_WITHHELD,
-        "No line of the input has come to its end for {} ms, as a listener does not come back: the service manager is not told any more that the host lives",
+        "No line of the input, or of an SPI as many posted events as may be at once, has come to its end for {} ms, as a listener does not come back: the service manager is not told any more that the host lives",
         silence.as_millis(),
     );
 }

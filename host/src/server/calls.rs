@@ -37,6 +37,8 @@ struct OfSpi {
     in_flight: AtomicUsize,
     /// Since when there is no more room, in milliseconds from the begin, plus one; 0 for not.
     full_since: AtomicU64,
+    /// When an event last came back while there was none, in the same way.
+    moved: AtomicU64,
     /// The tick until which the SPI counts as slow, and for how many ticks it does the next time.
     slow_until: AtomicU32,
     wary_for: AtomicU32,
@@ -312,6 +314,26 @@ mod tests {
         drop(both);
         assert_eq!(calls.full_for(SPI), None);
         assert!(calls.enter(SPI).is_some());
+    }
+
+    #[test]
+    fn an_spi_without_room_stands_still_unless_something_of_it_comes_back() {
+        let calls = Calls::new(1, 1, 3);
+        let time = Duration::from_millis(20);
+        assert!(!calls.is_still_for(SPI, Duration::ZERO));
+        let call = calls.enter(SPI).unwrap();
+        std::thread::sleep(time);
+        assert!(calls.is_still_for(SPI, time));
+        calls.moves(SPI);
+        assert!(!calls.is_still_for(SPI, Duration::from_mins(1)));
+        assert!(
+            calls.full_for(SPI).unwrap() >= time,
+            "it has no room all the same"
+        );
+        std::thread::sleep(time);
+        assert!(calls.is_still_for(SPI, time));
+        drop(call);
+        assert!(!calls.is_still_for(SPI, Duration::ZERO));
     }
 
     #[test]

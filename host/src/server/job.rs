@@ -225,6 +225,7 @@ impl With<'_> {
             .as_ref()
             .is_some_and(|(_, call)| call.spi() == spi)
         {
+            self.shared.calls.moves(spi);
             return Entered::Yes;
         }
         // Nobody keeps two SPIs from others.

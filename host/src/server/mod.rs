@@ -115,6 +115,18 @@ impl Server {
         self.tcp
     }
 
+    /// Whether events go on: not where some SPI has as many as `concurrency` allows with its
+    /// listeners, and none of them has come back for so long. What was left behind by a reload does
+    /// not count. For whoever decides whether to start the process anew.
+    pub fn moves_within(&self, time: Duration) -> bool {
+        let still = |spi: &Spi| self.shared.calls.is_still_for(*spi, time);
+        if !Spi::ALL.iter().any(still) {
+            return true;
+        }
+        self.shared.give_up_left_behind();
+        !Spi::ALL.iter().any(still)
+    }
+
     /// What was counted until now.
     pub fn counts(&self) -> ServerCounts {
         self.shared.counts()

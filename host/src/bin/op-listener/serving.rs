@@ -86,6 +86,13 @@ impl Serving {
         self.0.is_some()
     }
 
+    /// Whether events that were posted go on: see [`op_listener_host::server::Server::moves_within`].
+    pub(crate) fn moves_within(&self, time: Duration) -> bool {
+        self.0
+            .as_ref()
+            .is_none_or(|server| server.moves_within(time))
+    }
+
     /// Accepts nothing more, lets requests that have begun end within that time, and adds what
     /// came of all of them. Says whether they have ended.
     pub(crate) fn stop(&self, limit: Duration, totals: &mut Totals) -> bool {
@@ -131,6 +138,10 @@ impl Serving {
 
     pub(crate) fn serves(&self) -> bool {
         false
+    }
+
+    pub(crate) fn moves_within(&self, _: Duration) -> bool {
+        true
     }
 
     pub(crate) fn stop(&self, _: Duration, _: &mut Totals) -> bool {
