@@ -14,16 +14,13 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsAcceptor;
 
+use super::answer::late;
 use super::pace::{Demand, Pace, Phase};
 use super::routes;
 use super::shared::Shared;
 
 /// hyper's buffer for reading has to be able to hold so much; its own bound.
 const LEAST_BUFFER: usize = 8 << 10;
-
-/// What is said to whom sends half a header.
-const LATE: &[u8] =
-    b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 /// The way a connection came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,9 +209,10 @@ where
             // An answer that is half written must not be followed by another.
             if !pace.is_stalled() {
                 let mut stream = connection.into_parts().io.into_inner().stream;
+                let late = late().bytes();
                 // As much as goes at once, which is all of it, or it is of no use.
                 poll_fn(|context| {
-                    let written = Pin::new(&mut stream).poll_write(context, LATE);
+                    let written = Pin::new(&mut stream).poll_write(context, &late);
                     if written.is_ready() {
                         let _ = Pin::new(&mut stream).poll_flush(context);
                     }

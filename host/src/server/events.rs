@@ -15,7 +15,7 @@ use hyper::header::{
 use hyper::{Method, Request, StatusCode};
 use tokio::sync::Notify;
 
-use super::answer::{Answer, Field, Problem, closing, method_not_allowed};
+use super::answer::{Answer, Field, Problem, closing, late, method_not_allowed};
 use super::body::{self, Lease, NoBody};
 use super::connection::{Door, Visit};
 use super::job::{Job, Progress};
@@ -198,7 +198,7 @@ fn format(visit: &Visit, headers: &HeaderMap, body: &Incoming) -> Result<bool, P
                  `application/x-ndjson`, in UTF-8",
             )
         })?;
-    if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
+    if !tells_length(headers) {
         let title = "The body's length is not known";
         let detail = "send `Content-Length`, or the body in chunks";
         let status = StatusCode::LENGTH_REQUIRED;
@@ -243,10 +243,7 @@ fn no_body(visit: &Visit, why: NoBody) -> Problem {
         NoBody::TooLong => too_large(visit.shared.max_body),
         NoBody::Late => {
             visit.shared.timed_out(&visit.peer.name);
-            let detail =
-                "send header and body within `read_timeout_ms`; nothing of it was dispatched";
-            let title = "The request did not arrive in time";
-            Problem::new(StatusCode::REQUEST_TIMEOUT, "late", title, detail)
+            late()
         }
         NoBody::NoRoom => {
             visit.shared.counts.no_room.fetch_add(1, Relaxed);
@@ -292,11 +289,23 @@ async fn refuse(
 ) -> Answer {
     let answer = problem.answer();
     // Who waits to be asked for the body is not asked for it.
-    let waits = headers.contains_key(EXPECT);
-    if !waits && body::drain(&mut body, &visit.pace).await {
-        return answer;
+    if headers.contains_key(EXPECT) || !tells_length(headers) {
+        return closing(answer);
     }
-    closing(answer)
+    if body::is_too_long_to_drain(&body) {
+        body::linger(body);
+        return closing(answer);
+    }
+    if body::drain(&mut body, &visit.pace).await {
+        answer
+    } else {
+        closing(answer)
+    }
+}
+
+/// Whether it can be told where the body ends, and with it where the next request begins.
+fn tells_length(headers: &HeaderMap) -> bool {
+    headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING)
 }
 
 #[cfg(test)]

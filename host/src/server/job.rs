@@ -26,6 +26,9 @@ use crate::log::say;
 /// After so many ticks a job is no longer done on a thread that drives sockets.
 const PATIENCE: u32 = 2;
 
+/// Passed over where it stands before all else, as in streams.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A request's events.
 pub(super) struct Job {
     shared: Arc<Shared>,
@@ -87,7 +90,8 @@ impl Job {
             inside: None,
         };
         if !self.lines {
-            let took = with.take(&self.body, None, &mut self.report);
+            let body = self.body.strip_prefix(BYTE_ORDER_MARK);
+            let took = with.take(body.unwrap_or(&self.body), None, &mut self.report);
             return took.unwrap_or(Progress::Done);
         }
         let left = self.body.get(self.done.0..).unwrap_or_default();

@@ -28,6 +28,7 @@ mod counts;
 mod doors;
 mod error;
 mod events;
+mod framing;
 mod job;
 mod judge;
 mod left;
