@@ -175,7 +175,7 @@ codes! {
         "The process may have fewer files open than `max_connections` asks for, even at its hard limit."
         "As for OPL0504.";
     TOO_MANY_CONNECTIONS = "OPL0506" Warn
-        "There were `max_connections` on one of the two doors, so others were turned away, with a 503 where it could be said. Logged once in ten seconds at the most."
+        "There were `max_connections` on one of the two doors, so others were turned away, with a 503 where it could be said; or over TCP, connections that had shown no token yet were closed for new ones. Logged once in ten seconds at the most."
         "Look at who keeps them open; raise `max_connections` under `[intake]` if they are needed.";
     TOO_SLOW = "OPL0507" Warn
         "A request did not arrive within `read_timeout_ms`, or nobody took its answer for as long. The connection was closed; nothing of the request was dispatched unless it was whole. Logged once in ten seconds at the most."

@@ -60,15 +60,26 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// A place, if there is one.
-    pub(super) fn take(shared: &Arc<Shared>, taken: &Arc<AtomicUsize>) -> Option<Self> {
+    /// A place, if there is one. Where strangers come in, one of them gives way if need be.
+    pub(super) fn take(
+        shared: &Arc<Shared>,
+        taken: &Arc<AtomicUsize>,
+        strangers: bool,
+    ) -> Option<Self> {
         if taken.fetch_add(1, Relaxed) >= shared.max_connections {
-            taken.fetch_sub(1, Relaxed);
-            shared.turned_away();
-            return None;
+            if strangers && shared.watch.make_room() {
+                shared.gave_way();
+            } else {
+                taken.fetch_sub(1, Relaxed);
+                shared.turned_away();
+                return None;
+            }
         }
         shared.counts.connections.fetch_add(1, Relaxed);
         let (number, pace) = shared.watch.add();
+        if strangers {
+            pace.is_stranger();
+        }
         if shared.is_stopping() {
             pace.stop();
         }
@@ -242,6 +253,10 @@ where
     });
     match stream.await {
         Some(Ok(stream)) => {
+            if shared.live.load().token.is_none() {
+                // It had to have a certificate.
+                pace.is_known();
+            }
             pace.answered(shared.watch.round());
             serve(stream, peer, seat).await;
         }

@@ -83,7 +83,8 @@ pub struct ServerCounts {
     pub connections_open: u64,
     /// Connections accepted, those that were refused for their number not counted.
     pub connections: u64,
-    /// Connections closed at once because there were `max_connections`.
+    /// Connections closed because there were `max_connections`: new ones at once, or over TCP old ones
+    /// that had shown no token.
     pub connections_refused: u64,
     /// Connections closed because a request, or the taking of an answer, took too long.
     pub connections_timed_out: u64,

@@ -145,7 +145,10 @@ pub(super) fn bearer(visit: &Visit, headers: &HeaderMap) -> Result<(), Problem> 
         return Ok(());
     };
     let (detail, challenge) = match token.shown(headers.get(AUTHORIZATION)) {
-        Shown::Right => return Ok(()),
+        Shown::Right => {
+            visit.pace.is_known();
+            return Ok(());
+        }
         Shown::Nothing => (
             "send the header field `Authorization: Bearer` with the token",
             "Bearer realm=\"op-listener\"",

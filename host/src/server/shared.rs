@@ -60,6 +60,7 @@ pub(super) struct Lines {
     pub(super) unauthorized: Seldom,
     pub(super) forbidden: Seldom,
     pub(super) turned_away: Seldom,
+    pub(super) gave_way: Seldom,
     pub(super) timed_out: Seldom,
     pub(super) handshake: Seldom,
     pub(super) accept: Seldom,
@@ -145,6 +146,19 @@ impl Shared {
                 TOO_MANY_CONNECTIONS,
                 "There are {} connections, which is all that `max_connections` allows: turned {count} \
                  away since the last such line",
+                self.max_connections,
+            );
+        }
+    }
+
+    #[cold]
+    pub(super) fn gave_way(&self) {
+        self.counts.connections_refused.fetch_add(1, Relaxed);
+        if let Some(count) = self.seldom.gave_way.happened(Instant::now()) {
+            say!(
+                TOO_MANY_CONNECTIONS,
+                "There are {} connections, which is all that `max_connections` allows: closed {count} \
+                 that had shown no token, for new ones, since the last such line",
                 self.max_connections,
             );
         }

@@ -97,6 +97,17 @@ impl Watch {
         self.lock().len()
     }
 
+    /// Ends the oldest of the connections over which nobody has shown that it may post, so that a new one
+    /// has its place. Says whether there was one.
+    #[cold]
+    pub(super) fn make_room(&self) -> bool {
+        let connections = self.lock();
+        let strangers = connections.iter().filter(|(_, pace)| pace.can_give_way());
+        // By age, not by how long they are idle: asking for `/healthz` is no merit.
+        let oldest = strangers.min_by_key(|(number, _)| **number);
+        oldest.map(|(_, pace)| pace.give_way()).is_some()
+    }
+
     /// Asks all connections to end as soon as what they are at is done.
     pub(super) fn end_connections(&self) {
         for pace in self.lock().values() {
