@@ -213,3 +213,65 @@ fn relative_paths_are_those_of_the_configuration_file() {
     let seen = setup.record("record.ndjson");
     assert!(seen.iter().any(|line| line["id"] == "e1"));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_unix_socket_that_cannot_be_made_is_told_of_before_anything_is_loaded() {
+    let long = format!("unix = \"{}\"", "x".repeat(120));
+    let recording = "[[listener]]\nplugin = \"puppet\"\nconfig = { record = \"record.ndjson\" }\n";
+    for (keys, place, said) in [
+        (
+            "unix = \"s\"\nunix_peers = [1, \"nosuch\"]",
+            ":3:18",
+            "names the user \"nosuch\"",
+        ),
+        (&*long, ":2:8", "cannot be made"),
+        ("unix = \"plugins\"", ":2:8", "is there and no socket"),
+        (
+            "http = \"127.0.0.1:0\"\ntoken_file = \"none\"",
+            ":3:14",
+            "cannot be read",
+        ),
+    ] {
+        let setup =
+            Setup::with(&[Library::Puppet]).config(&format!("[intake]\n{keys}\n{recording}"));
+        for finished in [
+            check(&setup),
+            setup.call(&["run", "--config", "op-listener.toml"]),
+        ] {
+            let told = &finished.stderr;
+            assert_eq!(finished.code(), Some(2), "{told}");
+            let first = told.lines().next().unwrap();
+            assert!(
+                first.contains(&format!("op-listener.toml{place}: ")),
+                "{first}"
+            );
+            assert!(first.contains(said) && told.contains('^'), "{told}");
+            assert!(!setup.path().join("record.ndjson").exists(), "{told}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_may_be_otherwise_when_the_host_starts_is_a_warning() {
+    for (keys, place, said) in [
+        (
+            "unix = \"none/s\"",
+            ":2:8",
+            "none\" of the Unix socket does not exist",
+        ),
+        (
+            "unix = \"s\"\nunix_mode = \"0777\"",
+            ":3:13",
+            "every user of this machine",
+        ),
+    ] {
+        let setup = Setup::with(&[Library::Puppet]).config(&format!("[intake]\n{keys}\n"));
+        let checked = check(&setup);
+        let told = &checked.stderr;
+        assert_eq!(checked.code(), Some(0), "{told}");
+        let warning = format!("warning: op-listener.toml{place}: ");
+        assert!(told.contains(&warning) && told.contains(said), "{told}");
+    }
+}

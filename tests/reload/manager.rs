@@ -4,7 +4,7 @@ use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
-use op_listener_tests::{Running, TIME_LIMIT, id_token, start};
+use op_listener_tests::{Client, Door, Running, TIME_LIMIT, id_token, start};
 use rustix::process::Signal;
 
 use crate::stage::{Stage, TALLY, send, version};
@@ -136,5 +136,65 @@ fn a_manager_that_is_not_there_is_no_matter() {
     stage.configure("");
     let mut running = started(&stage, Some(Duration::from_millis(100)));
     running.wait_for("[OPL0001]");
+    assert_eq!(running.finish().code(), Some(0));
+}
+
+#[test]
+fn it_hears_of_nothing_after_the_stop_has_begun() {
+    let stage = Stage::new();
+    stage.put("tally", &version(0));
+    let quick = "[reload]\ndebounce_ms = 10\n";
+    stage.configure(&[quick, TALLY, &stage.settings("")].concat());
+    let manager = Manager::new(&stage);
+    let mut running = started(&stage, None);
+    assert!(manager.hear().starts_with("READY=1"));
+    running.send(&format!("{}\n", id_token("hang")));
+    stage.wait_for("event", "hang");
+    send(Signal::TERM, &running);
+    assert!(manager.hear().starts_with("STOPPING=1\n"));
+    stage.configure(&[quick, TALLY, &stage.settings("depth = 1")].concat());
+    stage.put("other", &version(0));
+    send(Signal::HUP, &running);
+    assert!(manager.hears_nothing(Duration::from_secs(1)));
+    stage.open_gate();
+    let finished = running.finish();
+    assert_eq!(finished.code(), Some(0), "{}", finished.stderr);
+    assert!(
+        !finished.stderr.contains("[OPL0609]"),
+        "{}",
+        finished.stderr
+    );
+}
+
+#[test]
+fn it_hears_no_signs_of_life_while_all_posted_events_of_an_spi_hang() {
+    let stage = Stage::new();
+    stage.put("tally", &version(0));
+    let intake = "[intake]\nunix = \"s\"\nconcurrency = 2\n";
+    stage.configure(&[intake, TALLY, &stage.settings("")].concat());
+    let manager = Manager::new(&stage);
+    let watchdog = Duration::from_millis(400);
+    let mut running = started(&stage, Some(watchdog));
+    assert!(manager.hear_news().starts_with("READY=1"));
+    let door = Door::Unix(stage.path("s"));
+    let mut senders = [Client::connect(&door), Client::connect(&door)];
+    senders[0].send_event(&id_token("hang"));
+    stage.wait_for("event", "hang");
+    // Others of its SPI go on beside it.
+    for _ in 0..5 {
+        assert_eq!(manager.hear(), "WATCHDOG=1");
+    }
+    senders[1].send_event(&id_token("hang"));
+    assert_eq!(senders[1].answer().status, 503, "its id is under way");
+    let of_another = id_token("hang").replace("op.example.com", "op2.example.com");
+    senders[1].send_event(&of_another);
+    running.wait_for("[OPL0612]");
+    while !manager.hears_nothing(watchdog * 2) {}
+    stage.open_gate();
+    assert_eq!(manager.hear(), "WATCHDOG=1", "it lives again");
+    for sender in &mut senders {
+        assert_eq!(sender.answer().status, 204);
+    }
+    send(Signal::TERM, &running);
     assert_eq!(running.finish().code(), Some(0));
 }

@@ -59,11 +59,12 @@ fn a_token_file_that_does_not_serve_keeps_the_host_from_starting() {
         }
         let finished = setup.call(&["run", "--config", "op-listener.toml"]);
         assert_eq!(finished.code(), Some(2), "{}", finished.stderr);
-        let last = finished.stderr.lines().last().unwrap();
+        let log = finished.stderr;
         assert!(
-            last.contains("the token file") && last.contains(said),
-            "{last}"
+            log.contains("the token file") && log.contains(said),
+            "{log}"
         );
+        assert!(log.contains("op-listener.toml:3:14"), "{log}");
     }
 }
 
@@ -219,4 +220,161 @@ fn a_port_that_somebody_has_is_told_of() {
         !setup.path().join("s").exists(),
         "the socket was removed again"
     );
+}
+
+#[test]
+fn doors_that_cannot_be_had_are_told_of_under_a_code_before_anything_is_loaded() {
+    for format in ["text", "json"] {
+        let setup = Setup::with(&[Library::Puppet]).config(&format!(
+            "[intake]\nunix = \"none/s\"\n[log]\nformat = \"{format}\"\n{RECORDING}"
+        ));
+        let finished = setup.call(&["run", "--config", "op-listener.toml"]);
+        assert_eq!(finished.code(), Some(2), "{}", finished.stderr);
+        let [line] = finished.stderr.lines().collect::<Vec<_>>()[..] else {
+            panic!(
+                "one line was expected, and there came:\n{}",
+                finished.stderr
+            );
+        };
+        assert!(line.contains("cannot be made"), "{line}");
+        if format == "json" {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(line["code"], "OPL0517", "{line}");
+        } else {
+            assert!(
+                line.contains(" ERROR ") && line.contains("[OPL0517]"),
+                "{line}"
+            );
+        }
+        assert!(!setup.path().join("record.ndjson").exists());
+    }
+}
+
+#[test]
+fn the_host_says_that_it_is_ready_when_its_doors_are_open() {
+    let setup =
+        Setup::with(&[Library::Puppet]).config(&format!("[intake]\nunix = \"s\"\n{RECORDING}"));
+    let mut running = setup.start();
+    running.wait_for("[OPL0001]");
+    let service = Service { setup, running };
+    assert_eq!(service.client().post(&id_token("e1")).status, 204);
+    let (_, finished) = service.stop();
+    let place = |code| finished.stderr.find(code).unwrap();
+    assert!(
+        place("[OPL0501]") < place("[OPL0001]"),
+        "{}",
+        finished.stderr
+    );
+}
+
+#[test]
+fn an_exposed_token_file_is_told_of_once_for_each_state() {
+    let setup = Setup::with(&[Library::Puppet]).config(&format!(
+        "[intake]\nhttp = \"127.0.0.1:0\"\ntoken_file = \"token\"\n[reload]\nwatch = false\n{RECORDING}"
+    ));
+    let expose = |content: &str| {
+        setup.file("token", content);
+        let mode = fs::Permissions::from_mode(0o644);
+        fs::set_permissions(setup.path().join("token"), mode).unwrap();
+    };
+    expose(TOKEN);
+    let mut running = setup.start();
+    running.wait_for("[OPL0001]");
+    let reload = |running: &mut op_listener_tests::Running| {
+        let pid = rustix::process::Pid::from_raw(running.id().cast_signed()).unwrap();
+        rustix::process::kill_process(pid, Signal::HUP).unwrap();
+        running.wait_for("[OPL0601]");
+    };
+    reload(&mut running);
+    reload(&mut running);
+    expose("another");
+    reload(&mut running);
+    // It is read after the listeners: the next reload begins after it was.
+    reload(&mut running);
+    let pid = rustix::process::Pid::from_raw(running.id().cast_signed()).unwrap();
+    rustix::process::kill_process(pid, Signal::TERM).unwrap();
+    let log = running.finish().stderr;
+    assert_eq!(log.matches("[OPL0514]").count(), 2, "{log}");
+}
+
+#[test]
+fn a_socket_for_everybody_is_warned_of() {
+    let own = getuid().as_raw();
+    for (more, warned) in [
+        ("unix_mode = \"0666\"".to_owned(), true),
+        ("unix_mode = \"0660\"".to_owned(), false),
+        (format!("unix_mode = \"0666\"\nunix_peers = [{own}]"), false),
+    ] {
+        let (_, finished) = Service::on_unix(&more).stop();
+        let log = finished.stderr;
+        assert_eq!(log.contains("[OPL0518]"), warned, "{more}: {log}");
+    }
+}
+
+#[test]
+fn who_shows_no_token_gives_way_to_those_who_come() {
+    let (service, door) = Service::on_tcp("max_connections = 3\nidle_timeout = 3600");
+    let mut known = Client::connect(&door);
+    let post = |client: &mut Client, id| {
+        let answer = client.request("POST", "/events", &bearer(TOKEN), &id_token(id));
+        answer.status
+    };
+    assert_eq!(post(&mut known, "e1"), 204);
+    let mut strangers = [Client::connect(&door), Client::connect(&door)];
+    for stranger in &mut strangers {
+        assert_eq!(stranger.get("/healthz").status, 200);
+    }
+    // No merit.
+    assert_eq!(strangers[0].get("/healthz").status, 200);
+    let mut new = Client::connect(&door);
+    assert_eq!(post(&mut new, "e2"), 204);
+    assert!(strangers[0].is_closed(), "the oldest");
+    let mut newer = Client::connect(&door);
+    assert_eq!(post(&mut newer, "e3"), 204);
+    assert!(strangers[1].is_closed());
+    // All are known now, and nobody gives way.
+    let mut too_many = Client::connect(&door);
+    assert_eq!(too_many.answer().status, 503);
+    for (client, id) in [(&mut known, "e4"), (&mut new, "e5"), (&mut newer, "e6")] {
+        assert_eq!(post(client, id), 204);
+    }
+    let (_, finished) = service.stop();
+    let log = finished.stderr;
+    assert!(log.contains("closed 1 that had shown no token"), "{log}");
+}
+
+#[test]
+fn a_web_page_under_a_name_of_its_own_gets_nothing_over_loopback() {
+    let (service, door) = Service::on_tcp("");
+    let ask = |host: &str, fields: &str| {
+        let mut client = Client::connect(&door);
+        client.send(format!(
+            "GET /metrics HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n"
+        ));
+        client.answer()
+    };
+    for host in [
+        "localhost",
+        "LOCALHOST:8790",
+        "127.0.0.1:80",
+        "[::1]:8790",
+        "op.localhost",
+    ] {
+        assert_eq!(ask(host, "").status, 200, "{host}");
+    }
+    for host in ["rebound.example.com", "localhost.example.com:8790"] {
+        let answer = ask(host, "");
+        assert_eq!((answer.status, &*answer.problem().0), (421, "misdirected"));
+        assert_eq!(answer.field("connection"), Some("close"));
+        assert_eq!(ask(host, &bearer("wrong")).status, 421);
+        assert_eq!(ask(host, &bearer(TOKEN)).status, 200, "no page has it");
+    }
+    let mut client = Client::connect(&door);
+    client.send("GET http://rebound.example.com/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(client.answer().status, 421);
+    drop(service);
+    let service = Service::on_unix("");
+    let mut client = service.client();
+    client.send("GET /metrics HTTP/1.1\r\nHost: any.example.com\r\n\r\n");
+    assert_eq!(client.answer().status, 200);
 }

@@ -67,7 +67,9 @@ fn a_bad_event_is_told_with_line_member_and_reason() {
     }
     // The connection serves on, and nothing of it was dispatched.
     assert_eq!(client.post(&id_token("good")).status, 204);
-    assert_eq!(service.seen(), ["good"]);
+    let marked = format!("\u{feff}{}", id_token("marked"));
+    assert_eq!(client.post(&marked).status, 204);
+    assert_eq!(service.seen(), ["good", "marked"]);
 }
 
 #[test]
@@ -297,8 +299,14 @@ fn requests_come_in_chunks_in_pipelines_and_with_a_closed_end() {
         "{:x}\r\n{second}\r\n0\r\nTrailer: x\r\n\r\n",
         second.len()
     ));
-    assert_eq!(client.answer().status, 204);
+    let answer = client.answer();
+    assert_eq!(
+        (answer.status, answer.field("connection")),
+        (204, Some("close"))
+    );
+    assert!(client.is_closed());
 
+    let mut client = service.client();
     let post = |id: &str| {
         let event = access_token(id);
         let length = event.len();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use op_listener_host::Host;
 use op_listener_host::config::Config;
 use op_listener_host::feed::Feed;
-use op_listener_host::server::Server;
+use op_listener_host::server::{Doors, Server};
 use op_listener_tests::{Client, Door, Library, Setup, id_token};
 
 use crate::stage::{TOKEN, bearer, until};
@@ -76,4 +76,47 @@ fn stopping_has_its_limit_and_does_not_wait_for_a_listener_beyond_it() {
     assert!(Client::try_connect(&door).is_err());
     assert!(!server.unix_path().unwrap().exists());
     setup.file("gate", "");
+}
+
+#[test]
+fn in_an_asynchronous_program_it_starts_fails_and_ends_as_elsewhere() {
+    let setup = Setup::with(&[Library::Puppet]);
+    setup.secret("token", TOKEN);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let text = format!("[intake]\nunix = \"s\"\nhttp = \"{address}\"\ntoken_file = \"token\"\n");
+    let config = Config::from_str(&text, "test.toml", setup.path()).unwrap();
+    let host = Arc::new(Host::builder().config(config.clone()).build().unwrap());
+    let feed = Arc::new(Feed::new(&config).unwrap());
+    let program = tokio::runtime::Builder::new_current_thread().build();
+    program.unwrap().block_on(async {
+        let refused = Server::start(&config, Arc::clone(&host), Arc::clone(&feed)).unwrap_err();
+        let said = format!("{address} cannot be listened on");
+        assert!(refused.to_string().contains(&said), "{refused}");
+        assert!(!setup.path().join("s").exists(), "it was removed again");
+        drop(taken);
+        // Stopped, and simply dropped.
+        for stop in [true, false] {
+            let server = Server::start(&config, Arc::clone(&host), Arc::clone(&feed)).unwrap();
+            let mut client = Client::connect(&Door::Tcp(address));
+            assert_eq!(client.get("/healthz").status, 200);
+            if stop {
+                assert_eq!(server.stop(Duration::from_secs(30)), 0);
+            }
+        }
+    });
+}
+
+#[test]
+fn who_comes_to_an_open_door_is_served_once_there_is_a_host() {
+    let setup = Setup::with(&[Library::Puppet]);
+    let text = "[intake]\nunix = \"s\"\n[log]\n";
+    let config = Config::from_str(text, "test.toml", setup.path()).unwrap();
+    let doors = Doors::open(&config).unwrap();
+    let mut client = Client::connect(&Door::Unix(doors.unix_path().unwrap().to_owned()));
+    client.send_event(&id_token("e1"));
+    let host = Arc::new(Host::builder().config(config.clone()).build().unwrap());
+    let feed = Arc::new(Feed::new(&config).unwrap());
+    let _server = doors.serve(host, feed).unwrap();
+    assert_eq!(client.answer().status, 204);
 }

@@ -8,6 +8,7 @@ mod access;
 mod answers;
 mod counted;
 mod embedded;
+mod left_behind;
 mod load;
 mod memory;
 mod missing;

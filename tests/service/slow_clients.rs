@@ -19,6 +19,7 @@ fn half_a_header_is_answered_and_the_connection_closed() {
         (answer.status, answer.field("connection")),
         (408, Some("close"))
     );
+    assert_eq!(answer.problem().0, "late");
     assert!(client.is_closed());
     let (_, finished) = service.stop();
     assert!(finished.stderr.contains("[OPL0507]"), "{}", finished.stderr);
@@ -133,4 +134,74 @@ fn more_connections_than_allowed_are_turned_away() {
     assert_eq!(status, 200);
     let (_, finished) = service.stop();
     assert!(finished.stderr.contains("[OPL0506]"), "{}", finished.stderr);
+}
+
+#[test]
+fn who_announces_too_much_is_answered_before_any_of_it_has_come() {
+    // Whoever waited for the body would wait for longer than this test does.
+    let service = Service::on_unix("read_timeout_ms = 3600000\nmax_body = 2000000");
+    for expect in ["", "Expect: 100-continue\r\n"] {
+        let mut client = service.client();
+        client.send(format!("{HEAD}Content-Length: 99999999999\r\n{expect}\r\n"));
+        let answer = client.answer();
+        assert_eq!((answer.status, &*answer.problem().0), (413, "too-large"));
+        assert_eq!(answer.field("connection"), Some("close"));
+        assert!(client.is_closed());
+    }
+    // Who sends it all the same finds the answer.
+    let mut client = service.client();
+    client.send(format!("{HEAD}Content-Length: 2000001\r\n\r\n"));
+    client.send(vec![b' '; 500_000]);
+    assert_eq!(client.answer().status, 413);
+}
+
+#[test]
+fn no_byte_of_a_body_is_taken_for_a_request() {
+    let service = Service::on_unix("");
+    let event = id_token("e1");
+    let hidden = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n";
+    let chunk = format!("{:x}\r\n{event}\r\n0\r\n\r\n", event.len());
+    let no_host = HEAD.replace("Host: h\r\n", "");
+    let cases = [
+        (format!("{HEAD}\r\n{hidden}"), 411, "length-required"),
+        (
+            format!("{HEAD}Transfer-Encoding: gzip, chunked\r\n\r\n{chunk}{hidden}"),
+            501,
+            "transfer-coding",
+        ),
+        (
+            format!("{no_host}Content-Length: 0\r\n\r\n{hidden}"),
+            400,
+            "no-host",
+        ),
+        (
+            format!("{HEAD}Host: i\r\nContent-Length: 0\r\n\r\n{hidden}"),
+            400,
+            "no-host",
+        ),
+    ];
+    for (request, status, name) in cases {
+        let mut client = service.client();
+        client.send(&request);
+        let answer = client.answer();
+        assert_eq!(
+            (answer.status, &*answer.problem().0),
+            (status, name),
+            "{request}"
+        );
+        assert_eq!(answer.field("connection"), Some("close"));
+        assert!(client.is_closed(), "{request}");
+    }
+    // Chunks count, whatever length there is beside them; but nothing after them does.
+    for length in ["Content-Length: 5\r\n", ""] {
+        let mut client = service.client();
+        client.send(format!(
+            "{HEAD}{length}Transfer-Encoding: chunked\r\n\r\n{chunk}{hidden}"
+        ));
+        let answer = client.answer();
+        assert!(matches!(answer.status, 200 | 204), "{answer:?}");
+        assert_eq!(answer.field("connection"), Some("close"));
+        assert!(client.is_closed());
+    }
+    assert_eq!(service.seen(), ["e1"]);
 }

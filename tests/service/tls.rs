@@ -171,7 +171,10 @@ fn files_that_do_not_serve_keep_the_host_from_starting() {
         ));
         let finished = setup.call(&["run", "--config", "op-listener.toml"]);
         assert_eq!(finished.code(), Some(2), "{}", finished.stderr);
-        let last = finished.stderr.lines().last().unwrap();
-        assert!(last.contains(said), "{last}");
+        let log = finished.stderr;
+        assert!(
+            log.contains("op-listener.toml:4:") && log.contains(said),
+            "{log}"
+        );
     }
 }

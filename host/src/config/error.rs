@@ -137,7 +137,7 @@ pub enum Problem {
 
 impl ConfigErrors {
     /// Sorts them; there has to be one.
-    pub(super) fn new(mut errors: Vec<ConfigError>) -> Self {
+    pub(crate) fn new(mut errors: Vec<ConfigError>) -> Self {
         debug_assert!(!errors.is_empty(), "no error is no failure");
         errors.sort_by_key(|error| error.place().map(|place| (place.line(), place.column())));
         Self(errors)
@@ -201,7 +201,7 @@ impl ConfigError {
     }
 
     /// An error at a place that may be unknown.
-    pub(super) fn perhaps_at(
+    pub(crate) fn perhaps_at(
         place: Option<&Place>,
         problem: Problem,
         help: Option<String>,

@@ -11,7 +11,9 @@ use toml::de::DeValue;
 use super::error::Problem;
 use super::excerpt::quoted;
 use super::keys::{INTAKE, TLS};
+use super::place::Source;
 use super::read::count;
+use super::spots::Spots;
 use super::walk::{Table, Value, Walk};
 
 /// Where events may be posted, and within which limits. The intake is `crate::server`'s.
@@ -41,6 +43,7 @@ pub struct ListenConfig {
     pub remember: Duration,
     /// The most ids that are remembered.
     pub max_remembered: usize,
+    pub(crate) spots: Spots,
 }
 
 /// The Unix socket: the keys `unix…`.
@@ -52,6 +55,13 @@ pub struct UnixConfig {
     pub mode: u32,
     /// Who may use it of those who may connect; `None` for all of them.
     pub peers: Option<Vec<UnixPeer>>,
+}
+
+impl UnixConfig {
+    /// Whether every user of the machine may post events.
+    pub fn is_open_to_all(&self) -> bool {
+        self.mode & 0o002 != 0 && self.peers.is_none()
+    }
 }
 
 /// A user whose processes may use the Unix socket.
@@ -94,6 +104,7 @@ impl Default for ListenConfig {
             idle_timeout: Duration::from_mins(1),
             remember: Duration::from_mins(10),
             max_remembered: 100_000,
+            spots: Spots::default(),
         }
     }
 }
@@ -106,7 +117,13 @@ impl ListenConfig {
 }
 
 /// Reads the keys.
-pub(super) fn read(walk: &Walk<'_>, intake: &Table<'_>, into: &mut ListenConfig) {
+pub(super) fn read(
+    walk: &Walk<'_>,
+    source: &Source<'_>,
+    intake: &Table<'_>,
+    into: &mut ListenConfig,
+) {
+    note_spots(source, intake, &mut into.spots);
     intake.read("max_body", &mut into.max_body, |what, v| {
         bytes(walk, what, v, 1024..=1 << 30)
     });
@@ -136,6 +153,21 @@ pub(super) fn read(walk: &Walk<'_>, intake: &Table<'_>, into: &mut ListenConfig)
     });
     read_unix(walk, intake, into);
     read_tcp(walk, intake, into);
+}
+
+/// Notes where those values stand that somebody else has to judge.
+fn note_spots(source: &Source<'_>, intake: &Table<'_>, into: &mut Spots) {
+    for key in ["unix", "unix_mode", "unix_peers", "token_file", "tls"] {
+        let Some(value) = intake.get(key) else {
+            continue;
+        };
+        into.note(key, source.place(value.span()));
+        if let DeValue::Array(entries) = value.get_ref() {
+            for entry in entries {
+                into.note(key, source.place(entry.span()));
+            }
+        }
+    }
 }
 
 fn read_unix(walk: &Walk<'_>, intake: &Table<'_>, into: &mut ListenConfig) {

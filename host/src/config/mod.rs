@@ -24,6 +24,7 @@ mod restart;
 mod secrets;
 mod settings;
 mod show;
+mod spots;
 mod syntax;
 mod trust;
 mod walk;

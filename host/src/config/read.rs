@@ -178,7 +178,7 @@ fn read_top(walk: &Walk<'_>, source: &Source<'_>, base_dir: &Path, table: &DeTab
         table.read("max_depth", &mut into.max_depth, |what, v| {
             count(walk, what, v, 1024)
         });
-        intake::read(walk, &table, &mut into.listen);
+        intake::read(walk, source, &table, &mut into.listen);
     }
     if let Some(flow) = top.section(walk, "flow", &FLOW) {
         let into = &mut config.flow;

@@ -1,6 +1,7 @@
 //! Ends listeners that are in service no more: waits until no call of them is under way, shuts them
 //! down one by one, each within a limit, and leaves behind what does not come back.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -22,7 +23,11 @@ pub(crate) struct Ended {
 
 /// Listeners out of service that some thread may still come back to.
 #[derive(Default)]
-pub(crate) struct Retired(Mutex<Vec<Placed>>);
+pub(crate) struct Retired {
+    listeners: Mutex<Vec<Placed>>,
+    /// Whether a thread was in a call of one of them when it was left behind.
+    called: AtomicBool,
+}
 
 /// Long enough for a plain store to show on all processors, and for a thread that was just being
 /// interrupted to come to its next instruction.
@@ -68,7 +73,12 @@ impl Retired {
 
     /// Ends what was left behind and is in nobody's hands any more.
     pub(crate) fn end_those_that_came_back(&self) -> Ended {
-        let left = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let left = std::mem::take(
+            &mut *self
+                .listeners
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         let mut ended = Ended::default();
         for placed in left {
             if Arc::strong_count(&placed.listener) == 1 {
@@ -80,8 +90,24 @@ impl Retired {
         ended
     }
 
+    /// The numbers of the threads that are in a call of a listener that was left behind.
+    pub(crate) fn callers(&self) -> Vec<usize> {
+        if !self.called.load(Relaxed) {
+            return Vec::new();
+        }
+        let listeners = self.listeners.lock();
+        let listeners = listeners.unwrap_or_else(PoisonError::into_inner);
+        let listeners = listeners.iter();
+        listeners
+            .flat_map(|placed| placed.listener.callers())
+            .collect()
+    }
+
     fn leave(&self, placed: Placed) {
-        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = self
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         left.push(placed);
     }
 
@@ -100,6 +126,7 @@ impl Retired {
                         "Listener '{name}' ({title}) does not come back from a call, and is left behind without being shut down",
                     );
                     ended.left += 1;
+                    self.called.store(true, Relaxed);
                     Some(true)
                 } else {
                     // Somebody holds a table with it and is in the call of another one. Its memory

@@ -241,6 +241,11 @@ impl Registered {
         self.instance.close_queues();
     }
 
+    /// The numbers of the threads that are in a call of the listener, or about to be.
+    pub(super) fn callers(&self) -> Vec<usize> {
+        self.instance.callers()
+    }
+
     /// Tells the listener that no more events come, unless it was told. The caller has seen to it
     /// that no call is under way. Says whether it ended well; if not, that is logged.
     pub(super) fn shut_down(&self) -> bool {

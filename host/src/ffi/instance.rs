@@ -165,6 +165,12 @@ impl Instance {
         self.side.close_queues();
     }
 
+    /// The numbers of the threads that are in a call of this instance, or about to be: see
+    /// [`this_thread`].
+    pub(crate) fn callers(&self) -> Vec<usize> {
+        self.side.callers()
+    }
+
     /// Tells the instance that no more events come. The caller sees to it that none does.
     pub(crate) fn shutdown(&self) -> Result<(), Failure> {
         // The listener ends what its sinks need.

@@ -20,6 +20,13 @@ use op_listener_abi::spi;
 
 use crate::Spi;
 
+/// The number of this thread, under which others are told of its calls.
+#[cfg(feature = "server")]
+#[inline]
+pub(crate) fn this_thread() -> usize {
+    whereabouts::Here::this_thread().number()
+}
+
 /// The SPI of that number, if this host knows it.
 pub(crate) const fn spi_of(number: u32) -> Option<Spi> {
     match number {

@@ -142,6 +142,11 @@ impl HostSide {
         Here::of_any_thread(self)
     }
 
+    /// The numbers of the threads that are in a call of this instance, or about to be.
+    pub(super) fn callers(&self) -> Vec<usize> {
+        Here::of_threads(self)
+    }
+
     /// From now on the services answer that they are closed.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);

@@ -11,6 +11,8 @@ use super::services::HostSide;
 /// A thread's place to write down what it calls. Never freed: a thread that begins takes over the
 /// place of one that has ended.
 struct Place {
+    /// Its own, from 0.
+    number: usize,
     called: AtomicPtr<HostSide>,
     taken: AtomicBool,
 }
@@ -64,13 +66,23 @@ impl Here {
         self.0.called.store(side.cast_mut(), Ordering::Release);
     }
 
+    /// The number of this thread, which no other has while it lives.
+    #[inline]
+    pub(super) fn number(self) -> usize {
+        self.0.number
+    }
+
     /// Whether any thread calls it.
     pub(super) fn of_any_thread(side: &HostSide) -> bool {
+        !Self::of_threads(side).is_empty()
+    }
+
+    /// The numbers of the threads that call it.
+    pub(super) fn of_threads(side: &HostSide) -> Vec<usize> {
         let places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut called = places
-            .iter()
-            .map(|place| place.called.load(Ordering::SeqCst));
-        called.any(|called| std::ptr::eq(called, side))
+        let calls = |place: &&&Place| std::ptr::eq(place.called.load(Ordering::SeqCst), side);
+        let calling = places.iter().filter(calls);
+        calling.map(|place| place.number).collect()
     }
 }
 
@@ -85,6 +97,7 @@ fn take() -> &'static Place {
     });
     let place = free.copied().unwrap_or_else(|| {
         let place: &'static Place = Box::leak(Box::new(Place {
+            number: places.len(),
             called: AtomicPtr::default(),
             taken: AtomicBool::new(true),
         }));

@@ -21,6 +21,8 @@ use crate::signing::{KeyError, KeyRing, Signer};
 pub struct HostBuilder {
     config: Config,
     prober: Option<PathBuf>,
+    /// Whether somebody else says when all is ready.
+    quiet: bool,
 }
 
 impl HostBuilder {
@@ -73,6 +75,14 @@ impl HostBuilder {
         self
     }
 
+    /// Leaves it to the caller to say that the host is ready ([`Host::say_ready`], `OPL0001` in the
+    /// log), once all else is that events come by.
+    #[must_use]
+    pub fn ready_later(mut self) -> Self {
+        self.quiet = true;
+        self
+    }
+
     /// Loads the signing keys and all listeners. Every listener that is refused is logged; whether
     /// the host starts without it is a matter of the policy `on_failure` and of `required`.
     ///
@@ -107,14 +117,8 @@ impl HostBuilder {
                 delivery.end();
             })?;
         let table = roster.table(self.config.dispatch.measure);
-        let enabled = warn_if_idle(&table, &self.config);
-        say!(
-            STARTED,
-            "op-listener {} is ready: {} listeners, {enabled} enabled",
-            env!("CARGO_PKG_VERSION"),
-            table.all().len(),
-        );
-        Ok(Host {
+        warn_if_idle(&table, &self.config);
+        let host = Host {
             dispatcher: Dispatcher::new(table),
             services,
             delivery,
@@ -131,7 +135,11 @@ impl HostBuilder {
                 config: self.config,
                 origins: roster.into_origins(),
             }),
-        })
+        };
+        if !self.quiet {
+            host.say_ready();
+        }
+        Ok(host)
     }
 }
 
@@ -141,18 +149,21 @@ pub(super) fn prober(config: &Config, program: Option<&PathBuf>) -> Option<Probe
     program.map(|program| Prober::new(config, program))
 }
 
-/// How many listeners are enabled; a warning if that is none.
-pub(super) fn warn_if_idle(table: &Table, config: &Config) -> usize {
-    let enabled = table.all().iter();
-    let enabled = enabled.filter(|placed| placed.listener.enabled()).count();
-    if enabled == 0 {
+/// How many listeners are enabled.
+pub(super) fn enabled(table: &Table) -> usize {
+    let listeners = table.all().iter();
+    listeners.filter(|placed| placed.listener.enabled()).count()
+}
+
+/// Warns if no listener is enabled.
+pub(super) fn warn_if_idle(table: &Table, config: &Config) {
+    if enabled(table) == 0 {
         say!(
             NO_LISTENERS,
             "No listener is enabled, so events go nowhere (plugins are looked for in {:?})",
             config.plugins.dir,
         );
     }
-    enabled
 }
 
 /// The keys that are configured, or one for as long as the host runs.

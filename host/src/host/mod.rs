@@ -24,7 +24,7 @@ use crate::register::{
 };
 
 pub use self::build::HostBuilder;
-use self::build::{prober, signer, warn_if_idle};
+use self::build::{enabled, prober, signer, warn_if_idle};
 
 /// Listeners, loaded and ready. Made by [`Host::builder`]; shared by reference (or in an [`Arc`])
 /// between any number of threads.
@@ -111,8 +111,21 @@ impl Host {
         HostBuilder::default()
     }
 
+    /// Says in the log that the host is ready: after [`HostBuilder::ready_later`].
+    pub fn say_ready(&self) {
+        let table = self.dispatcher.table();
+        say!(
+            STARTED,
+            "op-listener {} is ready: {} listeners, {} enabled",
+            env!("CARGO_PKG_VERSION"),
+            table.all().len(),
+            enabled(&table),
+        );
+    }
+
     /// Hands an event to each enabled listener of its SPI, in order, on this thread, and comes back
-    /// when the last one is done. Errors and panics of listeners are caught, logged and counted.
+    /// when the last one is done: it blocks for as long as they take, so asynchronous code calls it by
+    /// way of its runtime's `spawn_blocking`. Errors and panics of listeners are caught, logged and counted.
     ///
     /// May be called from any number of threads at a time; takes no lock and allocates nothing.
     pub fn dispatch(&self, event: &Event<'_>) -> Dispatched {
@@ -151,6 +164,13 @@ impl Host {
     /// How libraries and listeners fared when they were loaded.
     pub(crate) fn loads(&self) -> &Loads {
         &self.loads
+    }
+
+    /// The numbers of the threads that are in a call of a listener that a reload has left behind:
+    /// see [`crate::ffi::this_thread`].
+    #[cfg(feature = "server")]
+    pub(crate) fn left_behind(&self) -> Vec<usize> {
+        self.retired.callers()
     }
 
     /// The public part of the signing keys as a JWK set (RFC 7517 section 5), for whoever verifies
@@ -194,6 +214,7 @@ impl Host {
     /// policy `on_failure` does not matter here. Signing goes over to new keys; the public ones of
     /// before stay in [`Host::jwk_set`] for a while. The data directory stays that of the start.
     ///
+    /// Blocks until all that is done (asynchronous code calls it by way of `spawn_blocking`).
     /// May be called from any thread; a second call waits for the first. [`Host::dispatch`] never
     /// waits for it, nor does [`Host::shutdown`]. Must not be called from within a call of a
     /// listener: it would wait for itself.

@@ -68,7 +68,7 @@ codes! {
         "As for OP0211.";
 
     STARTED = "OPL0001" Info
-        "The host has started; all listeners are ready."
+        "The host has started: all listeners are ready, and the doors of the intake are open."
         "Nothing.";
     STOPPED = "OPL0002" Info
         "The host has stopped: its listeners were shut down in the reverse order of loading. The counts are those of the whole run."
@@ -175,7 +175,7 @@ codes! {
         "The process may have fewer files open than `max_connections` asks for, even at its hard limit."
         "As for OPL0504.";
     TOO_MANY_CONNECTIONS = "OPL0506" Warn
-        "There were `max_connections` on one of the two doors, so others were turned away, with a 503 where it could be said. Logged once in ten seconds at the most."
+        "There were `max_connections` on one of the two doors, so others were turned away, with a 503 where it could be said; or over TCP, connections that had shown no token yet were closed for new ones. Logged once in ten seconds at the most."
         "Look at who keeps them open; raise `max_connections` under `[intake]` if they are needed.";
     TOO_SLOW = "OPL0507" Warn
         "A request did not arrive within `read_timeout_ms`, or nobody took its answer for as long. The connection was closed; nothing of the request was dispatched unless it was whole. Logged once in ten seconds at the most."
@@ -201,6 +201,18 @@ codes! {
     SECRET_EXPOSED = "OPL0514" Warn
         "Other users of this machine can read or change the file with the token or the TLS key."
         "`chmod 600` it, and think of replacing what is in it.";
+    EVENTS_GIVEN_UP = "OPL0515" Error
+        "Posted events were with a listener that a reload has left behind (OPL0605), and were given up: others have their places now, and may come under the same ids. Who sent them was told (500), unless the thread that reads from the sender is itself in the listener. What was dispatched of them is not known. The threads stay with the listener."
+        "Tell the listener's author. Senders repeat what was not answered. Restart the host when it suits.";
+    NO_MORE_GIVEN_UP = "OPL0516" Error
+        "As many events of an SPI were given up as `concurrency` allows, each with a thread that stays with its listener, and there are more. Those keep their places, so the SPI may be full (OPL0511) until they come back."
+        "Restart the host. Tell the listener's author.";
+    DOORS_CLOSED = "OPL0517" Error
+        "The host does not start: the Unix socket or the TCP address of the intake cannot be had, or a file that guards it cannot be used. Nothing was loaded."
+        "Do what the line says.";
+    OPEN_TO_ALL = "OPL0518" Warn
+        "Every user of this machine may post events: `unix_mode` lets all of them connect to the Unix socket, and no `unix_peers` are named."
+        "Leave `unix_mode` at 0660 and have the provider's user in the host's group, or name who may post in `unix_peers`.";
     STORE_FAILED = "OPL0801" Error
         "The store of the delivery queues cannot be written or read: the disk is full, or the system reports an error. What listeners push meanwhile is refused, and each refusal counts as a failure of that listener (OPL0201); over HTTP the event is answered with 503, to be sent again. Nothing that was stored before is lost. Logged once in ten seconds at the most."
         "Do what the line says: make room, or look at the disk. Once the store can be written again, all goes on by itself.";
@@ -283,7 +295,7 @@ codes! {
         "The host was asked to stop, and events that it had read already were not dispatched within `drain_ms`: a listener does not come back from a call, or all together are too slow. The host stops all the same, with exit code 4."
         "Tell the listener's author; raise `drain_ms` under `[shutdown]` if it is only slow. Send the events since the last one that was dispatched again.";
     WATCHDOG_WITHHELD = "OPL0612" Error
-        "For half of the time of the service manager's watchdog nothing has come of a line of the input, because a listener does not come back from a call. The watchdog is not served until it does; then the service manager restarts the host."
+        "For half of the time of the service manager's watchdog nothing has come of a line of the input, or of any of the posted events of an SPI while as many as `concurrency` allows were with its listeners: a listener does not come back from a call. The watchdog is not served until it does; if that takes too long, the service manager restarts the host."
         "Tell the listener's author. If listeners may take that long, raise `WatchdogSec`.";
 }
 

@@ -61,6 +61,11 @@ pub fn start_abandoned(error: &StartError) {
     say!(START_ABANDONED, "The host does not start: {error}");
 }
 
+/// Logs that the host does not start, since it cannot have the doors of the intake.
+pub fn doors_closed(error: &dyn std::error::Error) {
+    say!(DOORS_CLOSED, "The host does not start: {error}");
+}
+
 /// Logs that a signal asks the host to stop.
 pub fn stop_requested() {
     say!(STOP_REQUESTED, "Asked to stop");
@@ -78,7 +83,7 @@ pub fn drain_expired() {
 pub fn watchdog_withheld(silence: Duration) {
     say!(
         WATCHDOG_WITHHELD,
-        "No line of the input has come to its end for {} ms, as a listener does not come back: the service manager is not told any more that the host lives",
+        "No line of the input, or of an SPI as many posted events as may be at once, has come to its end for {} ms, as a listener does not come back: the service manager is not told any more that the host lives",
         silence.as_millis(),
     );
 }

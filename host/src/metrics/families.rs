@@ -187,6 +187,8 @@ families! {
         "Events turned away because as many as `concurrency` allows were with the listeners of their SPI (OPL0511).";
     HTTP_IN_FLIGHT = "op_listener_http_in_flight" Gauge ["spi"]
         "Posted events that are with the listeners of their SPI.";
+    HTTP_LEFT_BEHIND = "op_listener_http_left_behind" Gauge ["spi"]
+        "Threads that are with a listener which a reload has left behind, and whose events were given up (OPL0515).";
     HTTP_DUPLICATES = "op_listener_http_duplicates" Counter []
         "Events that were not dispatched because one with their id had been (OPL0512).";
     HTTP_REMEMBERED = "op_listener_http_remembered_ids" Gauge []

@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -26,7 +26,26 @@ use crate::log::say;
 #[derive(Debug)]
 pub struct Watch {
     words: Sender<Word>,
-    busy: Arc<AtomicBool>,
+    turn: Arc<Turn>,
+}
+
+/// Whether a reload is under way, and whether there are to be any.
+#[derive(Debug, Default)]
+struct Turn {
+    busy: AtomicBool,
+    /// Held while somebody is told of a reload, so that nobody is after it was set.
+    stopped: Mutex<bool>,
+}
+
+impl Turn {
+    /// Does this unless there are to be no reloads any more. Says whether it did.
+    fn unless_stopped(&self, tell: impl FnOnce()) -> bool {
+        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*stopped {
+            tell();
+        }
+        !*stopped
+    }
 }
 
 /// What a watch tells of its doings.
@@ -66,11 +85,11 @@ impl Watch {
         tell: impl FnMut(Stage) + Send + 'static,
     ) -> io::Result<Self> {
         let (words, heard) = channel();
-        let busy = Arc::new(AtomicBool::new(false));
+        let turn = Arc::new(Turn::default());
         let attendant = Attendant {
             seen: seen.0.told_of(seen_by(&reloader)),
             hints: Hints::new(words.clone()),
-            busy: Arc::clone(&busy),
+            turn: Arc::clone(&turn),
             tell,
             reloader,
             heard,
@@ -78,7 +97,7 @@ impl Watch {
         thread::Builder::new()
             .name("reload".to_owned())
             .spawn(move || attendant.run())?;
-        Ok(Self { words, busy })
+        Ok(Self { words, turn })
     }
 
     /// Asks for a reload, whether anything has changed or not.
@@ -89,7 +108,14 @@ impl Watch {
 
     /// Whether a reload is under way.
     pub fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Acquire)
+        self.turn.busy.load(Ordering::Acquire)
+    }
+
+    /// Has no reload begin from now on, whatever changes or asks for one. One that is under way goes
+    /// on, and nobody is told of its end.
+    pub fn stop(&self) {
+        let stopped = self.turn.stopped.lock();
+        *stopped.unwrap_or_else(PoisonError::into_inner) = true;
     }
 }
 
@@ -124,7 +150,7 @@ struct Attendant<T> {
     /// What the files were like when they were last read.
     seen: Snapshot,
     hints: Hints,
-    busy: Arc<AtomicBool>,
+    turn: Arc<Turn>,
     tell: T,
 }
 
@@ -184,6 +210,13 @@ impl<T: FnMut(Stage)> Attendant<T> {
     fn reload(&mut self, why: &Why) {
         // Before anything is read: what changes meanwhile is seen to have changed.
         let now = seen_by(&self.reloader);
+        let begins = self.turn.unless_stopped(|| {
+            self.turn.busy.store(true, Ordering::Release);
+            (self.tell)(Stage::Begins);
+        });
+        if !begins {
+            return;
+        }
         match why {
             Why::Asked => say!(RELOAD_ASKED, "Asked to reload"),
             Why::Changed => {
@@ -191,11 +224,10 @@ impl<T: FnMut(Stage)> Attendant<T> {
                 say!(RELOAD_ASKED, "Reloading, as there is a change in {changes}");
             }
         }
-        self.busy.store(true, Ordering::Release);
-        (self.tell)(Stage::Begins);
         let reloaded = self.reloader.reload();
-        (self.tell)(Stage::Ended(reloaded));
-        self.busy.store(false, Ordering::Release);
+        self.turn
+            .unless_stopped(|| (self.tell)(Stage::Ended(reloaded)));
+        self.turn.busy.store(false, Ordering::Release);
         self.seen = now.told_of(seen_by(&self.reloader));
     }
 }

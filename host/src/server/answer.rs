@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 pub(super) type Answer = Response<Full<Bytes>>;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+const PROBLEM_TYPE: &str = "application/problem+json";
+const PROBLEM: HeaderValue = HeaderValue::from_static(PROBLEM_TYPE);
 
 /// What stands before the names of problems, so that they are URIs (RFC 9457 section 3.1.1).
 const PROBLEMS: &str = "urn:op-listener:problem:";
@@ -88,7 +89,7 @@ impl Problem {
         problem
     }
 
-    pub(super) fn answer(self) -> Answer {
+    fn text(&mut self) -> String {
         let mut object = json!({
             "type": format!("{PROBLEMS}{}", self.name),
             "title": self.title,
@@ -97,9 +98,26 @@ impl Problem {
             "retry": self.retry,
         });
         if let Some(members) = object.as_object_mut() {
-            members.extend(self.more);
+            members.append(&mut self.more);
         }
-        let answer = body(self.status, PROBLEM, object.to_string());
+        object.to_string()
+    }
+
+    /// As bytes, with the end of the connection: for where no request was understood.
+    pub(super) fn bytes(mut self) -> Vec<u8> {
+        let (status, text) = (self.status, self.text());
+        let reason = status.canonical_reason().unwrap_or_default();
+        format!(
+            "HTTP/1.1 {} {reason}\r\nContent-Type: {PROBLEM_TYPE}\r\nConnection: close\r\nContent-Length: \
+             {}\r\n\r\n{text}",
+            status.as_str(),
+            text.len(),
+        )
+        .into_bytes()
+    }
+
+    pub(super) fn answer(mut self) -> Answer {
+        let answer = body(self.status, PROBLEM, self.text());
         let answer = match self.field {
             Field::None => answer,
             Field::Allow(methods) => with(answer, ALLOW, HeaderValue::from_static(methods)),
@@ -131,6 +149,13 @@ pub(super) fn with(mut answer: Answer, name: HeaderName, value: HeaderValue) -> 
 /// With the end of the connection, because of a body that nobody reads.
 pub(super) fn closing(answer: Answer) -> Answer {
     with(answer, CONNECTION, HeaderValue::from_static("close"))
+}
+
+/// It did not arrive in time.
+pub(super) fn late() -> Problem {
+    let detail = "send header and body within `read_timeout_ms`; nothing of it was dispatched";
+    let title = "The request did not arrive in time";
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "late", title, detail)
 }
 
 /// Another method is wanted.

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::Poll;
+use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Incoming};
 
@@ -18,6 +19,9 @@ const FREE: usize = 16 << 10;
 
 /// How much of a body is read only to throw it away, so that its sender comes to read the answer.
 const DRAINED: usize = 1 << 20;
+
+/// For how long that is done once the answer was given.
+const LINGERED: Duration = Duration::from_secs(2);
 
 /// Room for bodies.
 #[derive(Debug)]
@@ -123,6 +127,33 @@ pub(super) async fn read(
         whole.extend_from_slice(&part);
     }
     Ok(whole.into())
+}
+
+/// Whether a body says of itself that it is longer than what would be drained.
+pub(super) fn is_too_long_to_drain(body: &Incoming) -> bool {
+    body.size_hint().lower() > DRAINED as u64
+}
+
+/// Throws away what comes of a body whose request is answered already, for a little while: the answer
+/// would not reach a sender that finds nobody there who reads (RFC 9112 section 9.6).
+pub(super) fn linger(mut body: Incoming) {
+    if body.is_end_stream() {
+        return;
+    }
+    tokio::spawn(async move {
+        let mut left = DRAINED;
+        let drained = async {
+            while let Some(Ok(frame)) = poll_fn(|c| Pin::new(&mut body).poll_frame(c)).await {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                let Some(less) = left.checked_sub(length) else {
+                    return;
+                };
+                left = less;
+            }
+        };
+        // The connection ends with the body, whichever comes first.
+        let _ = tokio::time::timeout(LINGERED, drained).await;
+    });
 }
 
 /// Throws away what comes, for a while. Says whether that was all of it.

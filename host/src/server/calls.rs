@@ -1,14 +1,15 @@
 //! How many events are with listeners, SPI by SPI: a bound for each, so that a listener that does
 //! not come back holds up its own SPI alone; and which of them are there on a thread that drives
-//! sockets.
+//! sockets. Who is to be given up, `left` knows.
 
 use std::sync::atomic::{
     AtomicU32, AtomicU64, AtomicUsize,
-    Ordering::{AcqRel, Acquire, Relaxed, Release},
+    Ordering::{AcqRel, Acquire, Relaxed},
 };
 use std::time::{Duration, Instant};
 
-use crate::Spi;
+use super::left::Stays;
+use crate::{Spi, ffi};
 
 /// For so many ticks after a call that took long, events of its SPI stay off the threads that
 /// drive sockets; twice as many if it happens again soon after, and so on up to the second.
@@ -19,7 +20,9 @@ const WARY: [u32; 2] = [25, 500];
 pub(super) struct Calls {
     by_spi: [OfSpi; Spi::ALL.len()],
     /// Who is on a thread that drives sockets.
-    places: Box<[Place]>,
+    pub(super) places: Box<[Place]>,
+    /// Who is on a thread of the pool.
+    pub(super) stays: Stays,
     /// How many events of one SPI may be with listeners.
     bound: usize,
     /// How many of one SPI may be so on a thread that drives sockets.
@@ -34,17 +37,34 @@ struct OfSpi {
     in_flight: AtomicUsize,
     /// Since when there is no more room, in milliseconds from the begin, plus one; 0 for not.
     full_since: AtomicU64,
+    /// When an event last came back while there was none, in the same way.
+    moved: AtomicU64,
     /// The tick until which the SPI counts as slow, and for how many ticks it does the next time.
     slow_until: AtomicU32,
     wary_for: AtomicU32,
+    /// How many were given up and have not come back.
+    left: AtomicUsize,
 }
 
-/// The tick at which an event came here, times the number of SPIs, plus its own; 0 for none.
+/// A place on a thread that drives sockets.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Place(AtomicU64);
+pub(super) struct Place {
+    /// The tick at which an event came here, times the number of SPIs, plus its own; 0 for none.
+    pub(super) taken: AtomicU64,
+    /// The thread.
+    pub(super) thread: AtomicUsize,
+}
+
+/// Set in a place that is taken when its event is given up.
+pub(super) const GIVEN_UP: u64 = 1 << 63;
 
 const SPIS: u64 = Spi::ALL.len() as u64;
+
+/// The SPI of a place that is taken.
+pub(super) fn spi_of(taken: u64) -> Option<Spi> {
+    Spi::ALL.into_iter().find(|spi| *spi as u64 == taken % SPIS)
+}
 
 /// Events, one after the other, that are with the listeners of an SPI until this is dropped.
 pub(super) struct Call<'c> {
@@ -55,7 +75,13 @@ pub(super) struct Call<'c> {
 }
 
 /// A place for them on a thread that drives sockets, until this is dropped.
-pub(super) struct Inline<'c>(&'c Place);
+///
+/// To be dropped before the call.
+pub(super) struct Inline<'c> {
+    calls: &'c Calls,
+    spi: Spi,
+    place: &'c Place,
+}
 
 /// What was found among the inline places.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,6 +99,7 @@ impl Calls {
         Self {
             by_spi: Default::default(),
             places: (0..places).map(|_| Place::default()).collect(),
+            stays: Stays::default(),
             bound,
             inline,
             begun: Instant::now(),
@@ -117,14 +144,15 @@ impl Calls {
     pub(super) fn look(&self, tick: u32) -> Found {
         let mut found = Found::default();
         for place in &self.places {
-            let taken = place.0.load(Relaxed);
-            if taken == 0 {
+            let taken = place.taken.load(Relaxed);
+            // Who was given up is not waited for.
+            if taken == 0 || taken & GIVEN_UP != 0 {
                 continue;
             }
             found.any = true;
             let age = u64::from(tick).saturating_sub(taken / SPIS);
             if age == 2
-                && let Some(spi) = Spi::ALL.into_iter().find(|spi| *spi as u64 == taken % SPIS)
+                && let Some(spi) = spi_of(taken)
             {
                 self.be_wary(spi, tick);
             }
@@ -156,6 +184,57 @@ impl Calls {
         self.note_full(of);
         let since = of.full_since.load(Relaxed).saturating_sub(1);
         Some(Duration::from_millis(self.now().saturating_sub(since)))
+    }
+
+    /// An event of the SPI came back whose call goes on with another one.
+    #[inline]
+    pub(super) fn moves(&self, spi: Spi) {
+        let of = &self.by_spi[spi as usize];
+        // Nobody asks while there is room.
+        if of.full_since.load(Relaxed) != 0 {
+            of.moved.store(self.now() + 1, Relaxed);
+        }
+    }
+
+    /// Whether the SPI has had no room for so long, and nothing of it came back.
+    pub(super) fn is_still_for(&self, spi: Spi, time: Duration) -> bool {
+        let moved = self.by_spi[spi as usize].moved.load(Relaxed);
+        let since = Duration::from_millis(self.now().saturating_sub(moved.saturating_sub(1)));
+        self.full_for(spi)
+            .is_some_and(|full| full.min(since) >= time)
+    }
+
+    fn goes(&self, spi: Spi) {
+        let of = &self.by_spi[spi as usize];
+        // More than the bound is there for a moment while somebody is turned away.
+        if of.in_flight.fetch_sub(1, AcqRel) >= self.bound {
+            of.full_since.store(0, Relaxed);
+        }
+    }
+
+    /// An event is given up: its place is free again. Not if there are as many of its SPI as it has
+    /// places: a thread is in each.
+    pub(super) fn gives_up(&self, spi: Spi) -> bool {
+        let left = &self.by_spi[spi as usize].left;
+        let one_more = |left| (left < self.bound).then_some(left + 1);
+        let may = left.fetch_update(AcqRel, Acquire, one_more).is_ok();
+        if may {
+            self.goes(spi);
+        }
+        may
+    }
+
+    /// One that was given up comes back after all, and is about to go as any other.
+    #[cold]
+    pub(super) fn takes_back(&self, spi: Spi) {
+        let of = &self.by_spi[spi as usize];
+        of.in_flight.fetch_add(1, AcqRel);
+        of.left.fetch_sub(1, AcqRel);
+    }
+
+    /// How many were given up and have not come back, by SPI.
+    pub(super) fn left(&self) -> [usize; Spi::ALL.len()] {
+        self.by_spi.each_ref().map(|of| of.left.load(Acquire))
     }
 
     pub(super) fn bound(&self) -> usize {
@@ -190,26 +269,30 @@ impl<'c> Call<'c> {
         }
         let taken = u64::from(tick) * SPIS + self.spi as u64;
         let free = |place: &&Place| {
-            let place = &place.0;
+            let place = &place.taken;
             place.load(Relaxed) == 0 && place.compare_exchange(0, taken, Acquire, Relaxed).is_ok()
         };
-        calls.places.iter().find(free).map(Inline)
+        let place = calls.places.iter().find(free)?;
+        place.thread.store(ffi::this_thread(), Relaxed);
+        Some(Inline {
+            calls,
+            spi: self.spi,
+            place,
+        })
     }
 }
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        let of = &self.calls.by_spi[self.spi as usize];
-        // More than the bound is there for a moment while somebody is turned away.
-        if of.in_flight.fetch_sub(1, AcqRel) >= self.calls.bound {
-            of.full_since.store(0, Relaxed);
-        }
+        self.calls.goes(self.spi);
     }
 }
 
 impl Drop for Inline<'_> {
     fn drop(&mut self) {
-        self.0.0.store(0, Release);
+        if self.place.taken.swap(0, AcqRel) & GIVEN_UP != 0 {
+            self.calls.takes_back(self.spi);
+        }
     }
 }
 
@@ -231,6 +314,26 @@ mod tests {
         drop(both);
         assert_eq!(calls.full_for(SPI), None);
         assert!(calls.enter(SPI).is_some());
+    }
+
+    #[test]
+    fn an_spi_without_room_stands_still_unless_something_of_it_comes_back() {
+        let calls = Calls::new(1, 1, 3);
+        let time = Duration::from_millis(20);
+        assert!(!calls.is_still_for(SPI, Duration::ZERO));
+        let call = calls.enter(SPI).unwrap();
+        std::thread::sleep(time);
+        assert!(calls.is_still_for(SPI, time));
+        calls.moves(SPI);
+        assert!(!calls.is_still_for(SPI, Duration::from_mins(1)));
+        assert!(
+            calls.full_for(SPI).unwrap() >= time,
+            "it has no room all the same"
+        );
+        std::thread::sleep(time);
+        assert!(calls.is_still_for(SPI, time));
+        drop(call);
+        assert!(!calls.is_still_for(SPI, Duration::ZERO));
     }
 
     #[test]

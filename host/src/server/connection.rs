@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsAcceptor;
 
+use super::answer::late;
 use super::line::Line;
 use super::pace::{Demand, Pace, Phase};
 use super::routes;
@@ -21,10 +22,6 @@ use super::shared::Shared;
 
 /// hyper's buffer for reading has to be able to hold so much; its own bound.
 const LEAST_BUFFER: usize = 8 << 10;
-
-/// What is said to whom sends half a header.
-const LATE: &[u8] =
-    b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 /// The way a connection came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,15 +61,26 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// A place, if there is one.
-    pub(super) fn take(shared: &Arc<Shared>, taken: &Arc<AtomicUsize>) -> Option<Self> {
+    /// A place, if there is one. Where strangers come in, one of them gives way if need be.
+    pub(super) fn take(
+        shared: &Arc<Shared>,
+        taken: &Arc<AtomicUsize>,
+        strangers: bool,
+    ) -> Option<Self> {
         if taken.fetch_add(1, Relaxed) >= shared.max_connections {
-            taken.fetch_sub(1, Relaxed);
-            shared.turned_away();
-            return None;
+            if strangers && shared.watch.make_room() {
+                shared.gave_way();
+            } else {
+                taken.fetch_sub(1, Relaxed);
+                shared.turned_away();
+                return None;
+            }
         }
         shared.counts.connections.fetch_add(1, Relaxed);
         let (number, pace) = shared.watch.add();
+        if strangers {
+            pace.is_stranger();
+        }
         if shared.is_stopping() {
             pace.stop();
         }
@@ -215,9 +223,10 @@ pub(super) async fn serve<S: Line>(stream: S, peer: Peer, seat: Seat) {
             // An answer that is half written must not be followed by another.
             if !pace.is_stalled() {
                 let mut stream = connection.into_parts().io.into_inner().stream;
+                let late = late().bytes();
                 // As much as goes at once, which is all of it, or it is of no use.
                 poll_fn(|context| {
-                    let written = Pin::new(&mut stream).poll_write(context, LATE);
+                    let written = Pin::new(&mut stream).poll_write(context, &late);
                     if written.is_ready() {
                         let _ = Pin::new(&mut stream).poll_flush(context);
                     }
@@ -244,6 +253,10 @@ pub(super) async fn serve_tls<S: Line>(stream: S, peer: Peer, seat: Seat, accept
     });
     match stream.await {
         Some(Ok(stream)) => {
+            if shared.live.load().token.is_none() {
+                // It had to have a certificate.
+                pace.is_known();
+            }
             pace.answered(shared.watch.round());
             serve(stream, peer, seat).await;
         }

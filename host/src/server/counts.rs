@@ -87,7 +87,8 @@ pub struct ServerCounts {
     pub connections_open: u64,
     /// Connections accepted, those that were refused for their number not counted.
     pub connections: u64,
-    /// Connections closed at once because there were `max_connections`.
+    /// Connections closed because there were `max_connections`: new ones at once, or over TCP old ones
+    /// that had shown no token.
     pub connections_refused: u64,
     /// Connections closed because a request, or the taking of an answer, took too long.
     pub connections_timed_out: u64,
@@ -105,6 +106,8 @@ pub struct ServerCounts {
     pub overloaded: [u64; Spi::ALL.len()],
     /// Events that are with the listeners of their SPI at present, by [`Spi::ALL`].
     pub in_flight: [u64; Spi::ALL.len()],
+    /// Events that were given up and whose threads have not come back, by [`Spi::ALL`].
+    pub left_behind: [u64; Spi::ALL.len()],
     /// What became of the events that were taken. Its `refused` counts those that are not valid.
     pub events: Totals,
     /// Events that were not dispatched because their id had been.

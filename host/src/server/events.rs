@@ -1,6 +1,10 @@
 //! `POST /events`: who may, what the body is, and the answer once all of it was dispatched.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
 use std::time::Instant;
 
 use hyper::body::{Body as _, Bytes, Incoming};
@@ -9,8 +13,9 @@ use hyper::header::{
     TRANSFER_ENCODING,
 };
 use hyper::{Method, Request, StatusCode};
+use tokio::sync::Notify;
 
-use super::answer::{Answer, Field, Problem, closing, method_not_allowed};
+use super::answer::{Answer, Field, Problem, closing, late, method_not_allowed};
 use super::body::{self, Lease, NoBody};
 use super::connection::{Door, Visit};
 use super::job::{Job, Progress};
@@ -57,10 +62,14 @@ async fn dispatch(visit: &Visit, bytes: Bytes, lines: bool, room: Lease) -> Answ
     let report = if !large && job.run() == Progress::Done {
         job.into_report()
     } else {
-        match tokio::task::spawn_blocking(move || job.run_in_pool()).await {
-            Ok(report) => report,
+        let sender = Arc::new(Notify::new());
+        let told = Arc::clone(&sender);
+        let work = tokio::task::spawn_blocking(move || job.run_in_pool(sender));
+        match unless_given_up(work, &told).await {
+            Some(Ok(report)) => report,
             // It panicked, which is logged by then, or the runtime ends.
-            Err(_) => return failed().answer(),
+            Some(Err(_)) => return failed().answer(),
+            None => return given_up().answer(),
         }
     };
     account(visit, &report);
@@ -70,6 +79,16 @@ async fn dispatch(visit: &Visit, bytes: Bytes, lines: bool, room: Lease) -> Answ
     } else {
         report.answer_one()
     }
+}
+
+/// What comes of work in the pool; `None` if its events are given up first.
+async fn unless_given_up<W: Future + Unpin>(mut work: W, told: &Notify) -> Option<W::Output> {
+    let mut told = pin!(told.notified());
+    poll_fn(|context| match Pin::new(&mut work).poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => told.as_mut().poll(context).map(|()| None),
+    })
+    .await
 }
 
 fn account(visit: &Visit, report: &Report) {
@@ -126,7 +145,10 @@ pub(super) fn bearer(visit: &Visit, headers: &HeaderMap) -> Result<(), Problem> 
         return Ok(());
     };
     match token.shown(headers.get(AUTHORIZATION)) {
-        Shown::Right => Ok(()),
+        Shown::Right => {
+            visit.pace.is_known();
+            Ok(())
+        }
         shown => Err(unauthorized(visit, shown)),
     }
 }
@@ -196,7 +218,7 @@ pub(super) fn is_plain(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// Whether it is known where the body ends.
 pub(super) fn has_length(headers: &HeaderMap) -> Result<(), Problem> {
-    if headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING) {
+    if tells_length(headers) {
         return Ok(());
     }
     let title = "The body's length is not known";
@@ -244,10 +266,7 @@ pub(super) fn no_body(visit: &Visit, why: NoBody) -> Problem {
         NoBody::TooLong => too_large(visit.shared.max_body),
         NoBody::Late => {
             visit.shared.timed_out(&visit.peer.name);
-            let detail =
-                "send header and body within `read_timeout_ms`; nothing of it was dispatched";
-            let title = "The request did not arrive in time";
-            Problem::new(StatusCode::REQUEST_TIMEOUT, "late", title, detail)
+            late()
         }
         NoBody::NoRoom => {
             visit.shared.counts.no_room.fetch_add(1, Relaxed);
@@ -266,12 +285,20 @@ pub(super) fn no_body(visit: &Visit, why: NoBody) -> Problem {
 /// The host has failed.
 pub(super) fn failed() -> Problem {
     let detail = "the host failed in the middle of it: the log says where";
-    let mut problem = Problem::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "internal",
-        "An error in the host",
-        detail,
-    );
+    unknown("internal", "An error in the host", detail)
+}
+
+fn given_up() -> Problem {
+    let title = "A listener did not come back";
+    let detail = "a reload has left the listener behind that had the event: send it again, for the \
+                  one in its place";
+    unknown("left-behind", title, detail)
+}
+
+/// Nobody knows how much was dispatched.
+fn unknown(name: &'static str, title: &'static str, detail: &str) -> Problem {
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    let mut problem = Problem::new(status, name, title, detail);
     problem.retry = true;
     problem
 }
@@ -286,11 +313,23 @@ pub(super) async fn refuse(
 ) -> Answer {
     let answer = problem.answer();
     // Who waits to be asked for the body is not asked for it.
-    let waits = headers.contains_key(EXPECT);
-    if !waits && body::drain(&mut body, &visit.pace).await {
-        return answer;
+    if headers.contains_key(EXPECT) || !tells_length(headers) {
+        return closing(answer);
     }
-    closing(answer)
+    if body::is_too_long_to_drain(&body) {
+        body::linger(body);
+        return closing(answer);
+    }
+    if body::drain(&mut body, &visit.pace).await {
+        answer
+    } else {
+        closing(answer)
+    }
+}
+
+/// Whether it can be told where the body ends, and with it where the next request begins.
+fn tells_length(headers: &HeaderMap) -> bool {
+    headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING)
 }
 
 #[cfg(test)]

@@ -9,9 +9,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use hyper::body::Bytes;
+use tokio::sync::Notify;
 
 use super::body::Lease;
 use super::calls::{Call, Inline};
+use super::left::InPool;
 use super::remembered::{Known, Moment};
 use super::report::{Report, Why};
 use super::shared::Shared;
@@ -23,6 +25,9 @@ use crate::log::say;
 
 /// After so many ticks a job is no longer done on a thread that drives sockets.
 const PATIENCE: u32 = 2;
+
+/// Passed over where it stands before all else, as in streams.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A request's events.
 pub(super) struct Job {
@@ -40,10 +45,10 @@ pub(super) struct Job {
     _room: Lease,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Where {
     Inline,
-    Pool,
+    /// With what is told if its events are given up.
+    Pool(Arc<Notify>),
 }
 
 /// How far a job came.
@@ -80,13 +85,17 @@ impl Job {
         let mut with = With {
             shared: &self.shared,
             pipeline: &pipeline,
-            inline_since: (self.where_it_is == Where::Inline).then_some(self.began),
+            at: match &self.where_it_is {
+                Where::Inline => At::Inline(self.began),
+                Where::Pool(sender) => At::Pool(sender),
+            },
             now: self.shared.remembered.now(),
             now_at: self.shared.watch.tick(),
             inside: None,
         };
         if !self.lines {
-            let took = with.take(&self.body, None, &mut self.report);
+            let body = self.body.strip_prefix(BYTE_ORDER_MARK);
+            let took = with.take(body.unwrap_or(&self.body), None, &mut self.report);
             return took.unwrap_or(Progress::Done);
         }
         let left = self.body.get(self.done.0..).unwrap_or_default();
@@ -108,7 +117,7 @@ impl Job {
                 self.done = (self.body.len() - before.0.len(), before.1);
                 return Progress::ForThePool;
             }
-            if self.where_it_is == Where::Inline && self.is_slow() {
+            if matches!(self.where_it_is, Where::Inline) && self.is_slow() {
                 let after = lines.left();
                 self.done = (self.body.len() - after.0.len(), after.1);
                 return Progress::ForThePool;
@@ -116,9 +125,10 @@ impl Job {
         }
     }
 
-    /// Does the rest on this thread, which may be kept for as long as listeners like.
-    pub(super) fn run_in_pool(mut self) -> Report {
-        self.where_it_is = Where::Pool;
+    /// Does the rest on this thread, which may be kept for as long as listeners like. `sender` is
+    /// told if its events are given up meanwhile.
+    pub(super) fn run_in_pool(mut self, sender: Arc<Notify>) -> Report {
+        self.where_it_is = Where::Pool(sender);
         self.run();
         self.into_report()
     }
@@ -143,13 +153,28 @@ impl Drop for Job {
 struct With<'s> {
     shared: &'s Shared,
     pipeline: &'s Pipeline,
-    /// The tick since when, on a thread that drives sockets.
-    inline_since: Option<u32>,
+    at: At<'s>,
     /// The time when it was last asked for, and the tick at which that was.
     now: Moment,
     now_at: u32,
-    /// The event before was with the listeners of this SPI, and the next one may be as well.
-    inside: Option<(Call<'s>, Option<Inline<'s>>)>,
+    /// The event before was with the listeners of this SPI, and the next one may be as well. Dropped
+    /// in this order.
+    inside: Option<(Place<'s>, Call<'s>)>,
+}
+
+/// Where events are taken.
+#[derive(Clone, Copy)]
+enum At<'s> {
+    /// On a thread that drives sockets, since that tick.
+    Inline(u32),
+    /// On one of the pool; with what is told if the events are given up.
+    Pool(&'s Arc<Notify>),
+}
+
+/// Where a call is.
+enum Place<'s> {
+    Inline { _place: Inline<'s> },
+    Pool(InPool<'s>),
 }
 
 impl With<'_> {
@@ -186,6 +211,9 @@ impl With<'_> {
                 return None;
             }
         }
+        if let Some((Place::Pool(place), _)) = &self.inside {
+            place.has(claim.key());
+        }
         let (feed, host) = (&self.shared.feed, &self.shared.host);
         if let Some(event) = self.pipeline.due_at_once(&mut arrival) {
             if feed.dispatch(event, host, &mut report.totals) {
@@ -216,7 +244,7 @@ impl With<'_> {
     #[inline]
     fn now(&mut self) -> Moment {
         let tick = self.shared.watch.tick();
-        if tick != self.now_at || self.inline_since.is_none() {
+        if tick != self.now_at || matches!(self.at, At::Pool(_)) {
             self.now_at = tick;
             self.now = self.shared.remembered.now();
         }
@@ -229,20 +257,29 @@ impl With<'_> {
         if self
             .inside
             .as_ref()
-            .is_some_and(|(call, _)| call.spi() == spi)
+            .is_some_and(|(_, call)| call.spi() == spi)
         {
+            self.shared.calls.moves(spi);
             return Entered::Yes;
         }
         // Nobody keeps two SPIs from others.
         self.inside = None;
-        let Some(call) = self.shared.calls.enter(spi) else {
+        let calls = &self.shared.calls;
+        let again = || {
+            let room = self.shared.give_up_left_behind();
+            room.then(|| calls.enter(spi)).flatten()
+        };
+        let Some(call) = calls.enter(spi).or_else(again) else {
             return Entered::No;
         };
-        let inline = self.inline_since.map(|tick| call.inline(tick));
-        if matches!(inline, Some(None)) {
-            return Entered::NotHere;
-        }
-        self.inside = Some((call, inline.flatten()));
+        let place = match self.at {
+            At::Inline(tick) => match call.inline(tick) {
+                Some(place) => Place::Inline { _place: place },
+                None => return Entered::NotHere,
+            },
+            At::Pool(sender) => Place::Pool(InPool::begin(calls, &call, sender)),
+        };
+        self.inside = Some((place, call));
         Entered::Yes
     }
 }

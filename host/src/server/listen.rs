@@ -43,7 +43,7 @@ pub(super) async fn accept_tcp(listener: TcpListener, shared: Arc<Shared>) {
             }
         };
         let tls = shared.live.load().tls.clone();
-        let Some(seat) = Seat::take(&shared, &taken) else {
+        let Some(seat) = Seat::take(&shared, &taken, true) else {
             // In the clear it would be no answer for who expects TLS.
             if tls.is_none() {
                 turn_away_tcp(stream);
@@ -78,7 +78,7 @@ pub(super) async fn accept_unix(listener: tokio::net::UnixListener, shared: Arc<
                 continue;
             }
         };
-        let Some(seat) = Seat::take(&shared, &taken) else {
+        let Some(seat) = Seat::take(&shared, &taken, false) else {
             if let Ok(mut stream) = stream.into_std() {
                 // It does not block; who does not get it sees the end.
                 let _ = stream.write(FULL);

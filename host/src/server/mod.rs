@@ -11,24 +11,30 @@
 //! - **listeners that block**: an event is dispatched on the thread that read it, while its SPI's
 //!   listeners are quick. There are a few such places; beyond them, and for a while after a call
 //!   that took long, an SPI's events go to a pool, of which each SPI has its share. So a listener that does
-//!   not come back holds up its own SPI, and no other, nor `/healthz`;
+//!   not come back holds up its own SPI, and no other, nor `/healthz`. When a reload leaves it behind,
+//!   its events are given up;
 //! - **those who fetch**: receivers of Security Event Tokens may wait for them for a while, and have
 //!   bounds and threads of their own;
 //! - **repetitions**: an event whose id was dispatched of late is not dispatched again.
 //!
 //! Memory is bounded by `max_connections` × (2 × `max_header`, at least 8 KiB each, + 16 KiB of a
 //! body + some 10 KiB), for each of the two doors; 16 × `max_body` for longer bodies; about 64 bytes
-//! for each of `max_remembered` ids; 3 × `concurrency` threads of the pool; and for those who fetch 16 MiB
-//! for bodies, some threads, and 1 MiB, or one SET that is larger, for each answer on its way.
+//! for each of `max_remembered` ids; 3 × `concurrency` threads of the pool, and as many again that are
+//! with listeners which were left behind; and for those who fetch 16 MiB for bodies, some threads, and
+//! 1 MiB, or one SET that is larger, for each answer on its way.
 
 mod answer;
 mod body;
 mod calls;
 mod connection;
 mod counts;
+mod doors;
 mod error;
 mod events;
+mod framing;
 mod job;
+mod judge;
+mod left;
 mod line;
 mod listen;
 mod pace;
@@ -54,7 +60,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Handle, Runtime};
 
 use crate::config::{Config, ListenConfig};
 use crate::feed::Feed;
@@ -63,9 +69,10 @@ use crate::reload::Part;
 use crate::{Host, Spi};
 
 pub use counts::{Route, ServerCounts};
+pub use doors::Doors;
 pub use error::{ServerError, TokenFault};
+pub use judge::Judgement;
 
-use calls::Calls;
 use shared::{Live, Shared};
 
 /// How often it is looked whether all is done, when the server stops.
@@ -88,7 +95,7 @@ pub struct Server {
 
 /// What ends with the server.
 struct Running {
-    runtime: Runtime,
+    runtime: Threads,
     doors: Vec<tokio::task::JoinHandle<()>>,
     watching: JoinHandle<()>,
     #[cfg(unix)]
@@ -99,77 +106,16 @@ impl Server {
     /// Listens where `[intake]` of a configuration says, and serves from then on, on threads of its
     /// own. Events are read and decided as the feed does it, and go to the host's listeners.
     ///
+    /// Blocks for as long as files take to be read: in asynchronous code, call it by way of
+    /// `spawn_blocking`, as [`Server::reload`], [`Server::stop`], [`Host::dispatch`] and
+    /// [`Host::reload`]. A program that wants its doors open before it makes listeners opens [`Doors`]
+    /// first.
+    ///
     /// # Errors
     ///
     /// A socket cannot be had, or a file that the configuration names does not serve.
     pub fn start(config: &Config, host: Arc<Host>, feed: Arc<Feed>) -> Result<Self, ServerError> {
-        let whole = config;
-        let config = &whole.intake.listen;
-        allow_files(config);
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        // As many of one SPI as can run at once, and one more of another. They may all be kept by
-        // listeners, so there is a thread beside them to drive the sockets; more would only take turns
-        // with the others, which the slowest requests wait for.
-        let calls = Calls::new(config.concurrency, cores, cores + 1);
-        let shared = Arc::new(Shared::new(whole, calls, host, feed)?);
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(cores + 2)
-            .max_blocking_threads(Spi::ALL.len() * config.concurrency + cores + FETCHING)
-            .thread_name("intake")
-            .enable_io()
-            .enable_time()
-            .build()
-            .map_err(ServerError::Threads)?;
-        let entered = runtime.enter();
-        let mut doors = Vec::new();
-        #[cfg(unix)]
-        let file = match &config.unix {
-            None => None,
-            Some(unix) => {
-                let (listener, file) = unix::listen(unix)?;
-                let failed = |source| ServerError::Unix {
-                    path: unix.path.clone(),
-                    source,
-                };
-                let listener = tokio::net::UnixListener::from_std(listener).map_err(failed)?;
-                doors.push(tokio::spawn(listen::accept_unix(
-                    listener,
-                    Arc::clone(&shared),
-                )));
-                Some(file)
-            }
-        };
-        #[cfg(not(unix))]
-        if config.unix.is_some() {
-            return Err(ServerError::NoUnixSockets);
-        }
-        let mut tcp = None;
-        if let Some(address) = config.http {
-            let failed = |source| ServerError::Tcp { address, source };
-            let listener = listen::tcp(address)?;
-            tcp = Some(listener.local_addr().map_err(failed)?);
-            let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
-            doors.push(tokio::spawn(listen::accept_tcp(
-                listener,
-                Arc::clone(&shared),
-            )));
-        }
-        drop(entered);
-        let watching = watch_over(&shared, &runtime)?;
-        let server = Self {
-            shared,
-            running: Mutex::new(Some(Running {
-                runtime,
-                doors,
-                watching,
-                #[cfg(unix)]
-                _file: file,
-            })),
-            config: config.clone(),
-            tcp,
-        };
-        server.say_where();
-        Ok(server)
+        Doors::open(config)?.serve(host, feed)
     }
 
     /// The path of the Unix socket, if there is one.
@@ -182,6 +128,18 @@ impl Server {
         self.tcp
     }
 
+    /// Whether events go on: not where some SPI has as many as `concurrency` allows with its
+    /// listeners, and none of them has come back for so long. What was left behind by a reload does
+    /// not count. For whoever decides whether to start the process anew.
+    pub fn moves_within(&self, time: Duration) -> bool {
+        let still = |spi: &Spi| self.shared.calls.is_still_for(*spi, time);
+        if !Spi::ALL.iter().any(still) {
+            return true;
+        }
+        self.shared.give_up_left_behind();
+        !Spi::ALL.iter().any(still)
+    }
+
     /// What was counted until now.
     pub fn counts(&self) -> ServerCounts {
         self.shared.counts()
@@ -190,7 +148,7 @@ impl Server {
     /// Reads the token, those of `[listener.poll]`, the files of `[intake.tls]` and `unix_peers` anew, as a configuration says,
     /// for connections and requests that come from then on. Gives the keys of `[intake]` that have
     /// changed and cannot be taken over before the next start; while `http`, or whether there is TLS,
-    /// is among them, what guards TCP stays as it is.
+    /// is among them, what guards TCP stays as it is. Blocks while it reads them.
     ///
     /// # Errors
     ///
@@ -234,7 +192,8 @@ impl Server {
 
     /// Stops: accepts nothing more, removes the Unix socket, lets requests that have begun end, and
     /// waits for them, `limit` at the most. Says how many had not ended by then: whatever their
-    /// events' listeners do, nobody is told of it. Does nothing the second time.
+    /// events' listeners do, nobody is told of it. Does nothing the second time. Blocks meanwhile; the
+    /// drop does not.
     pub fn stop(&self, limit: Duration) -> usize {
         let Some(running) = self.lock().take() else {
             return 0;
@@ -294,32 +253,17 @@ impl Server {
     }
 }
 
-/// Lets the process have as many files open as there may be connections, and some.
-#[cfg(unix)]
-fn allow_files(config: &ListenConfig) {
-    let doors = usize::from(config.unix.is_some()) + usize::from(config.http.is_some());
-    let wanted = (doors * config.max_connections + 256) as u64;
-    let allowed = unix::allow_files(wanted);
-    if allowed < wanted {
-        say!(
-            FEW_FILES,
-            "The host may have {allowed} files open, and {} connections ask for {wanted}",
-            doors * config.max_connections,
-        );
-    }
-}
-
-/// Elsewhere there is no such limit.
-#[cfg(not(unix))]
-fn allow_files(_: &ListenConfig) {}
-
 /// Starts the thread that watches over the others.
-fn watch_over(shared: &Arc<Shared>, runtime: &Runtime) -> Result<JoinHandle<()>, ServerError> {
+fn watch_over(shared: &Arc<Shared>, handle: Handle) -> Result<JoinHandle<()>, ServerError> {
     let shared = Arc::clone(shared);
-    let handle = runtime.handle().clone();
     thread::Builder::new()
         .name("intake-watch".to_owned())
-        .spawn(move || shared.watch.run(&shared.calls, &handle))
+        .spawn(move || {
+            let each_round = || {
+                shared.give_up_left_behind();
+            };
+            shared.watch.run(&shared.calls, &handle, each_round);
+        })
         .map_err(ServerError::Threads)
 }
 
@@ -328,8 +272,19 @@ impl Running {
         shared.watch.stop();
         // It does nothing that could panic or block.
         let _ = self.watching.join();
-        // Threads that are with listeners are left to them.
-        self.runtime.shutdown_background();
+        drop(self.runtime);
+    }
+}
+
+/// The threads that drive sockets, and those of the pool. At the end, those that are with listeners
+/// are left to them: nobody waits, since nobody may where others are driven.
+struct Threads(Option<Runtime>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

@@ -75,6 +75,8 @@ pub(super) struct Pace {
     waker: OnceLock<Waker>,
     stopping: AtomicBool,
     late: AtomicBool,
+    /// Whether it has to make room for others, as nobody there has shown yet who it is.
+    stranger: AtomicBool,
     held: AtomicBool,
     stirred: AtomicBool,
 }
@@ -100,6 +102,7 @@ impl Pace {
             waker: OnceLock::new(),
             stopping: AtomicBool::new(false),
             late: AtomicBool::new(false),
+            stranger: AtomicBool::new(false),
             held: AtomicBool::new(false),
             stirred: AtomicBool::new(false),
         }
@@ -219,6 +222,29 @@ impl Pace {
     pub(super) fn stop(&self) {
         self.stopping.store(true, Relaxed);
         self.demand(Demand::Stop);
+    }
+
+    /// Over there may be anybody, for now.
+    pub(super) fn is_stranger(&self) {
+        self.stranger.store(true, Relaxed);
+    }
+
+    /// The other side has shown that it may post.
+    pub(super) fn is_known(&self) {
+        if self.stranger.load(Relaxed) {
+            self.stranger.store(false, Relaxed);
+        }
+    }
+
+    /// Whether the connection could make room for another.
+    pub(super) fn can_give_way(&self) -> bool {
+        self.stranger.load(Relaxed) && self.phase.load(Relaxed) != Phase::Work as u8
+    }
+
+    /// Demands that it does, once.
+    pub(super) fn give_way(&self) {
+        self.stranger.store(false, Relaxed);
+        self.demand(Demand::End);
     }
 
     /// Judges, and demands what follows from it.

@@ -189,7 +189,10 @@ fn let_in<'v>(
         None => Token::nobodys().shown(shown),
     };
     let receiver = match (receiver, shown) {
-        (Some(receiver), Shown::Right) => receiver,
+        (Some(receiver), Shown::Right) => {
+            visit.pace.is_known();
+            receiver
+        }
         (None, Shown::Right) => return Err(events::unauthorized(visit, Shown::Wrong)),
         (_, shown) => return Err(events::unauthorized(visit, shown)),
     };

@@ -8,10 +8,12 @@ use hyper::header::{CACHE_CONTROL, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Problem, body, closing, json, method_not_allowed, with};
+use super::answer::{self, Answer, Problem, closing, json, method_not_allowed, with};
+use super::body;
 use super::connection::{Door, Visit};
 use super::counts::Route;
 use super::events;
+use super::framing;
 #[cfg(feature = "delivery")]
 use super::poll;
 use super::shared::Shared;
@@ -39,13 +41,18 @@ pub(super) async fn answer(visit: &Visit, request: Request<Incoming>) -> Answer 
     let watch = &visit.shared.watch;
     visit.pace.header_read(watch.round());
     let route = route(request.uri().path());
+    let last = framing::is_last(&request);
     let answer = if !visit.peer.allowed {
         closing(forbidden(visit))
+    } else if let Some(problem) = framing::fault(&request) {
+        body::linger(request.into_body());
+        closing(problem.answer())
     } else if route == Route::Events {
         events::post(visit, request).await
     } else {
         beside_events(visit, route, request).await
     };
+    let answer = if last { closing(answer) } else { answer };
     visit.shared.counts.answered(route, answer.status());
     visit.pace.answered(watch.round());
     answer
@@ -74,9 +81,12 @@ async fn get(visit: &Visit, route: Route, request: &Request<Incoming>) -> Answer
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return method_not_allowed("GET, HEAD").answer();
     }
+    if let Some(problem) = framing::misdirected(visit, request) {
+        return closing(problem.answer());
+    }
     match route {
         Route::Jwks => with(
-            body(
+            answer::body(
                 StatusCode::OK,
                 HeaderValue::from_static("application/jwk-set+json"),
                 visit.shared.host.jwk_set(),
@@ -105,7 +115,7 @@ fn inside(visit: &Visit, request: &Request<Incoming>) -> Result<(), Problem> {
 fn exposition(shared: &Shared) -> Answer {
     let text = metrics::exposition(&[&*shared.host, &*shared.feed, shared]);
     let media = HeaderValue::from_static(metrics::CONTENT_TYPE);
-    uncached(body(StatusCode::OK, media, text))
+    uncached(answer::body(StatusCode::OK, media, text))
 }
 
 /// Whether the host can take events of all SPIs, as far as is known without asking anybody.
@@ -130,15 +140,20 @@ fn hindrances(shared: &Shared) -> Vec<Value> {
     for spi in Spi::ALL {
         let full_for = shared.calls.full_for(spi);
         if let Some(time) = full_for.filter(|time| *time >= SATURATED) {
+            let mut detail = format!(
+                "{} events, all that `concurrency` allows, have been with the listeners of this SPI \
+                 for {} s: one of them is slow, or does not come back",
+                shared.calls.bound(),
+                time.as_secs(),
+            );
+            let left = shared.calls.left()[spi as usize];
+            if left >= shared.calls.bound() {
+                detail.push_str("; as many were given up already, so only a restart helps");
+            }
             reasons.push(json!({
                 "reason": "saturated",
                 "spi": spi.name(),
-                "detail": format!(
-                    "{} events, all that `concurrency` allows, have been with the listeners of this \
-                     SPI for {} s: one of them is slow, or does not come back",
-                    shared.calls.bound(),
-                    time.as_secs(),
-                ),
+                "detail": detail,
             }));
         }
     }
@@ -167,14 +182,17 @@ fn missing_listeners(shared: &Shared) -> Option<Value> {
 }
 
 async fn readiness(shared: &Arc<Shared>) -> Answer {
+    shared.give_up_left_behind();
     let mut reasons = hindrances(shared);
     reasons.extend(store_hindrance(shared).await);
     let (ready, in_flight) = (reasons.is_empty(), shared.calls.in_flight());
+    let left = shared.calls.left();
     let spis: Map<_, _> = Spi::ALL
         .into_iter()
         .map(|spi| {
             let state = json!({
                 "in_flight": in_flight[spi as usize],
+                "left_behind": left[spi as usize],
                 "concurrency": shared.calls.bound(),
             });
             (spi.name().to_owned(), state)

@@ -42,6 +42,8 @@ pub(super) struct Shared {
     pub(super) max_body: usize,
     pub(super) max_header: usize,
     pub(super) max_connections: usize,
+    /// Whether it was said of an SPI that no more of its events are given up.
+    pub(super) full_of_left: [AtomicBool; Spi::ALL.len()],
     stopping: AtomicBool,
 }
 
@@ -65,6 +67,7 @@ pub(super) struct Lines {
     pub(super) unauthorized: Seldom,
     pub(super) forbidden: Seldom,
     pub(super) turned_away: Seldom,
+    pub(super) gave_way: Seldom,
     pub(super) timed_out: Seldom,
     pub(super) handshake: Seldom,
     pub(super) accept: Seldom,
@@ -100,14 +103,14 @@ fn peers(_: &ListenConfig) -> Result<Option<Vec<u32>>, ServerError> {
 
 impl Shared {
     pub(super) fn new(
-        whole: &Config,
+        config: &ListenConfig,
+        live: Live,
         calls: Calls,
         host: Arc<Host>,
         feed: Arc<Feed>,
-    ) -> Result<Self, ServerError> {
-        let config = &whole.intake.listen;
-        Ok(Self {
-            live: ArcSwap::from_pointee(Live::read(whole)?),
+    ) -> Self {
+        Self {
+            live: ArcSwap::from_pointee(live),
             #[cfg(feature = "delivery")]
             polls: Polls::new(config.max_connections),
             host,
@@ -122,8 +125,9 @@ impl Shared {
             max_body: config.max_body,
             max_header: config.max_header,
             max_connections: config.max_connections,
+            full_of_left: Default::default(),
             stopping: AtomicBool::new(false),
-        })
+        }
     }
 
     /// Whether the intake was asked to stop.
@@ -143,6 +147,7 @@ impl Shared {
         let mut counts = self.counts.snapshot();
         counts.connections_open = self.watch.connections() as u64;
         counts.in_flight = self.calls.in_flight().map(|calls| calls as u64);
+        counts.left_behind = self.calls.left().map(|calls| calls as u64);
         (counts.remembered, counts.forgotten) = self.remembered.counts();
         counts
     }
@@ -155,6 +160,19 @@ impl Shared {
                 TOO_MANY_CONNECTIONS,
                 "There are {} connections, which is all that `max_connections` allows: turned {count} \
                  away since the last such line",
+                self.max_connections,
+            );
+        }
+    }
+
+    #[cold]
+    pub(super) fn gave_way(&self) {
+        self.counts.connections_refused.fetch_add(1, Relaxed);
+        if let Some(count) = self.seldom.gave_way.happened(Instant::now()) {
+            say!(
+                TOO_MANY_CONNECTIONS,
+                "There are {} connections, which is all that `max_connections` allows: closed {count} \
+                 that had shown no token, for new ones, since the last such line",
                 self.max_connections,
             );
         }

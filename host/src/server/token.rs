@@ -93,7 +93,8 @@ impl Token {
     }
 }
 
-/// Warns of a secret that all users of the machine can read.
+/// Warns of a secret that all users of the machine can read: once for each state of the file, since
+/// every reload reads it.
 #[cfg(unix)]
 pub(super) fn warn_if_exposed(path: &Path, file: &File) {
     use std::os::unix::fs::MetadataExt as _;
@@ -102,13 +103,36 @@ pub(super) fn warn_if_exposed(path: &Path, file: &File) {
         return;
     };
     let mode = metadata.mode() & 0o7777;
-    if metadata.is_file() && mode & 0o006 != 0 {
+    if metadata.is_file() && mode & 0o006 != 0 && is_news(path, &metadata) {
         say!(
             SECRET_EXPOSED,
             "Other users can read or change {path:?} (mode {mode:04o}), which holds a secret: \
              `chmod 600` it, and think of replacing it",
         );
     }
+}
+
+/// Whether a file is in another state than when it was last asked for in this process.
+#[cfg(unix)]
+fn is_news(path: &Path, metadata: &std::fs::Metadata) -> bool {
+    use std::collections::HashMap;
+    use std::os::unix::fs::MetadataExt as _;
+    use std::path::PathBuf;
+    use std::sync::{Mutex, PoisonError};
+
+    /// Whose change makes it another one: device, inode, mode, and when it was written.
+    type State = ([u64; 2], u32, [i64; 2]);
+
+    static SEEN: Mutex<Option<HashMap<PathBuf, State>>> = Mutex::new(None);
+
+    let state = (
+        [metadata.dev(), metadata.ino()],
+        metadata.mode(),
+        [metadata.mtime(), metadata.mtime_nsec()],
+    );
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let seen = seen.get_or_insert_default();
+    seen.insert(path.to_owned(), state) != Some(state)
 }
 
 /// Access lists are not judged here.

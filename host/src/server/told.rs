@@ -34,6 +34,11 @@ impl Source for Shared {
         for spi in Spi::ALL {
             let label = &[spi.name()];
             page.level(of::HTTP_IN_FLIGHT, label, counts.in_flight[spi as usize]);
+            page.level(
+                of::HTTP_LEFT_BEHIND,
+                label,
+                counts.left_behind[spi as usize],
+            );
             let refused = counts.overloaded[spi as usize];
             page.count(of::HTTP_OVERLOAD_REFUSALS, label, refused);
         }

@@ -13,6 +13,7 @@ use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketType};
 
 use super::error::ServerError;
 use crate::config::{UnixConfig, UnixPeer};
+use crate::log::say;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -72,19 +73,33 @@ pub(super) fn listen(config: &UnixConfig) -> Result<(UnixListener, SocketFile), 
     };
     let listener = UnixListener::from(socket);
     listener.set_nonblocking(true).map_err(failed)?;
+    if config.is_open_to_all() {
+        say!(
+            OPEN_TO_ALL,
+            "Every user of this machine may post events at {path:?}: `unix_mode` is {:04o}, and there \
+             are no `unix_peers`",
+            config.mode,
+        );
+    }
     Ok((listener, file))
+}
+
+/// Whether there is something at the path that is no socket.
+pub(super) fn is_something_else(path: &Path) -> bool {
+    let found = fs::symlink_metadata(path);
+    found.is_ok_and(|metadata| !metadata.file_type().is_socket())
 }
 
 /// Removes a socket that nobody listens on any more.
 fn clear(path: &Path) -> Result<(), ServerError> {
-    // Any other error than its absence is met again, and told, when the socket is made.
-    let Ok(metadata) = fs::symlink_metadata(path) else {
-        return Ok(());
-    };
-    if !metadata.file_type().is_socket() {
+    if is_something_else(path) {
         return Err(ServerError::NotASocket {
             path: path.to_owned(),
         });
+    }
+    // Any other error than its absence is met again, and told, when the socket is made.
+    if fs::symlink_metadata(path).is_err() {
+        return Ok(());
     }
     match UnixStream::connect(path) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path)

@@ -97,6 +97,17 @@ impl Watch {
         self.lock().len()
     }
 
+    /// Ends the oldest of the connections over which nobody has shown that it may post, so that a new one
+    /// has its place. Says whether there was one.
+    #[cold]
+    pub(super) fn make_room(&self) -> bool {
+        let connections = self.lock();
+        let strangers = connections.iter().filter(|(_, pace)| pace.can_give_way());
+        // By age, not by how long they are idle: asking for `/healthz` is no merit.
+        let oldest = strangers.min_by_key(|(number, _)| **number);
+        oldest.map(|(_, pace)| pace.give_way()).is_some()
+    }
+
     /// Asks all connections to end as soon as what they are at is done.
     pub(super) fn end_connections(&self) {
         for pace in self.lock().values() {
@@ -120,8 +131,9 @@ impl Watch {
         }
     }
 
-    /// Watches, until [`Self::stop`]. Wakes a thread of the runtime where need be.
-    pub(super) fn run(&self, calls: &Calls, runtime: &Handle) {
+    /// Watches, until [`Self::stop`]. Wakes a thread of the runtime where need be. Does with each
+    /// round what there is to be done from time to time.
+    pub(super) fn run(&self, calls: &Calls, runtime: &Handle, each_round: impl Fn()) {
         // Only this thread sets it.
         let _ = self.thread.set(thread::current());
         let mut quiet = 0;
@@ -136,6 +148,7 @@ impl Watch {
             if looked.elapsed() >= self.patience.round {
                 looked = Instant::now();
                 self.look_at_connections();
+                each_round();
             }
             if self.active.swap(false, SeqCst) || found.stuck {
                 quiet = 0;

@@ -8,6 +8,7 @@ use op_listener_host::library::Trust;
 use op_listener_host::signing::Signer;
 
 use crate::exit::{Exit, print};
+use crate::serving;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -58,6 +59,14 @@ fn check(arguments: &File) -> Exit {
             }
             Err(error) => exit = Exit::Usage.because(error),
         }
+    }
+    match serving::judge(&config) {
+        Ok(warnings) => {
+            for warning in warnings {
+                crate::exit::tell(format_args!("warning: {warning}"));
+            }
+        }
+        Err(errors) => exit = Exit::Usage.because(errors),
     }
     if let Err(error) = config.plugins.trust.judge() {
         exit = Exit::Usage.because(error);

@@ -20,7 +20,7 @@ use crate::interrupt::{self, Input, Signals};
 use crate::manager::Manager;
 use crate::pulse::{Beating, Pulse};
 use crate::service::{Ended, Happening, Service};
-use crate::serving::Serving;
+use crate::serving::{self, Doors, Serving};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -71,6 +71,10 @@ pub(crate) fn run(arguments: Arguments) -> Exit {
         Ok(subscription) => subscription,
         Err(error) => return Exit::Internal.because(error),
     };
+    // By now there is a log to be warned in.
+    if let Err(errors) = serving::judge(&config) {
+        return Exit::Usage.because(errors);
+    }
     // Before anything is loaded, so that no signal finds the host without an answer.
     let (tell, happenings) = channel();
     let signal = tell.clone();
@@ -97,11 +101,17 @@ pub(crate) fn run(arguments: Arguments) -> Exit {
             ));
         }
     };
+    // What cannot be had is told before anything is loaded.
+    let doors = match Doors::open(&config) {
+        Ok(doors) => doors,
+        Err(exit) => return exit,
+    };
     let prober = match Prober::this_program() {
         Ok(prober) => prober,
         Err(error) => return Exit::Internal.because(format_args!("this program: {error}")),
     };
     let host = Host::builder().config(config.clone()).prober(prober);
+    let host = host.ready_later();
     let host = match host.build() {
         Ok(host) => Arc::new(host),
         Err(error @ StartError::Refused { .. }) => {
@@ -110,10 +120,11 @@ pub(crate) fn run(arguments: Arguments) -> Exit {
         }
         Err(error) => return Exit::Usage.because(error),
     };
-    let serving = match Serving::start(&config, &host, &feed) {
+    let serving = match Serving::start(doors, &host, &feed) {
         Ok(serving) => serving,
         Err(exit) => return exit,
     };
+    host.say_ready();
     // Its log tells; the host starts without it, and facts wait.
     let _ = feed.flow().ready();
     let pulse = Pulse::default();

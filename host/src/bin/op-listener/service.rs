@@ -96,6 +96,7 @@ impl Service {
         self.manager.ready(&self.status());
         let end = self.wait(ended, &watch, happenings);
         if end.deadline.is_none() {
+            watch.stop();
             self.manager.stopping();
         }
         self.stop(&end, &watch)
@@ -128,7 +129,7 @@ impl Service {
         watch: &Watch,
         happenings: &Receiver<Happening>,
     ) -> End {
-        let mut watchdog = Watchdog::new(&self.manager, &self.pulse);
+        let mut watchdog = Watchdog::new(self);
         let mut deadline: Option<Instant> = None;
         loop {
             if let Some(stream) = &ended
@@ -151,6 +152,7 @@ impl Service {
                 Ok(Happening::Signal(Signal::Reload)) => watch.ask(),
                 Ok(Happening::Signal(Signal::Stop)) if deadline.is_none() => {
                     log::stop_requested();
+                    watch.stop();
                     self.manager.stopping();
                     let drain = self.reloader.config().shutdown.drain;
                     deadline = Some(Instant::now() + drain);
@@ -231,8 +233,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Tells the service manager that the host lives, if it does.
 struct Watchdog<'s> {
-    manager: &'s Manager,
-    pulse: &'s Pulse,
+    service: &'s Service,
     /// Half of the time after which the manager gives the host up.
     interval: Option<Duration>,
     next: Instant,
@@ -241,11 +242,11 @@ struct Watchdog<'s> {
 }
 
 impl<'s> Watchdog<'s> {
-    fn new(manager: &'s Manager, pulse: &'s Pulse) -> Self {
+    fn new(service: &'s Service) -> Self {
+        let watchdog = service.manager.watchdog();
         Self {
-            manager,
-            pulse,
-            interval: manager.watchdog().map(|time| (time / 2).max(SHORTEST)),
+            service,
+            interval: watchdog.map(|time| (time / 2).max(SHORTEST)),
             next: Instant::now(),
             beats: 0,
             silent: false,
@@ -257,7 +258,8 @@ impl<'s> Watchdog<'s> {
         self.interval.map(|_| pause)
     }
 
-    /// If it is time, looks whether the stream is alive. That the main thread is, shows in this.
+    /// If it is time, looks whether the stream is alive, and what is posted goes on. That the main
+    /// thread is alive, shows in this.
     fn look(&mut self) {
         let Some(interval) = self.interval else {
             return;
@@ -266,9 +268,15 @@ impl<'s> Watchdog<'s> {
             return;
         }
         self.next = Instant::now() + interval;
-        if self.pulse.is_felt_since(&mut self.beats) {
+        let Service {
+            pulse,
+            serving,
+            manager,
+            ..
+        } = self.service;
+        if pulse.is_felt_since(&mut self.beats) && serving.moves_within(interval) {
             self.silent = false;
-            self.manager.alive();
+            manager.alive();
         } else if !std::mem::replace(&mut self.silent, true) {
             log::watchdog_withheld(interval);
         }

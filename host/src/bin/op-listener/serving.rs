@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use op_listener_host::Host;
-use op_listener_host::config::Config;
+use op_listener_host::config::{Config, ConfigError, ConfigErrors};
 use op_listener_host::feed::{Feed, Totals};
 use op_listener_host::reload::Reloader;
 
@@ -14,18 +14,60 @@ use crate::exit::Exit;
 #[cfg(feature = "server")]
 pub(crate) struct Serving(Option<Arc<op_listener_host::server::Server>>);
 
+/// Where it will serve.
 #[cfg(feature = "server")]
-impl Serving {
-    pub(crate) fn start(config: &Config, host: &Arc<Host>, feed: &Arc<Feed>) -> Result<Self, Exit> {
-        use op_listener_host::server::{Server, ServerError};
+pub(crate) struct Doors(Option<op_listener_host::server::Doors>);
 
+#[cfg(feature = "server")]
+impl Doors {
+    /// Listens where the configuration says, before anything is loaded. Who comes waits.
+    pub(crate) fn open(config: &Config) -> Result<Self, Exit> {
         if !config.intake.listen.is_somewhere() {
             return Ok(Self(None));
         }
-        match Server::start(config, Arc::clone(host), Arc::clone(feed)) {
-            Ok(server) => Ok(Self(Some(Arc::new(server)))),
-            Err(error @ ServerError::Threads(_)) => Err(Exit::Internal.because(error)),
-            Err(error) => Err(Exit::Usage.because(error)),
+        match op_listener_host::server::Doors::open(config) {
+            Ok(doors) => Ok(Self(Some(doors))),
+            Err(error) => Err(refused(&error)),
+        }
+    }
+}
+
+/// Whether `[intake]` will serve, as far as that can be told before anything is loaded. Gives what is to
+/// be warned of.
+#[cfg(feature = "server")]
+pub(crate) fn judge(config: &Config) -> Result<Vec<ConfigError>, ConfigErrors> {
+    let mut judgement = op_listener_host::server::Judgement::of(config);
+    let warnings = std::mem::take(&mut judgement.warnings);
+    judgement.into_result().map(|()| warnings)
+}
+
+#[cfg(not(feature = "server"))]
+#[expect(clippy::unnecessary_wraps, reason = "its twin can fail")]
+pub(crate) fn judge(_: &Config) -> Result<Vec<ConfigError>, ConfigErrors> {
+    Ok(Vec::new())
+}
+
+#[cfg(feature = "server")]
+fn refused(error: &op_listener_host::server::ServerError) -> Exit {
+    use op_listener_host::server::ServerError;
+
+    op_listener_host::log::doors_closed(error);
+    match error {
+        ServerError::Threads(_) => Exit::Internal,
+        _ => Exit::Usage,
+    }
+}
+
+#[cfg(feature = "server")]
+impl Serving {
+    /// Serves at these doors.
+    pub(crate) fn start(doors: Doors, host: &Arc<Host>, feed: &Arc<Feed>) -> Result<Self, Exit> {
+        let serve = |doors: op_listener_host::server::Doors| {
+            doors.serve(Arc::clone(host), Arc::clone(feed))
+        };
+        match doors.0.map(serve).transpose() {
+            Ok(server) => Ok(Self(server.map(Arc::new))),
+            Err(error) => Err(refused(&error)),
         }
     }
 
@@ -42,6 +84,13 @@ impl Serving {
     /// Whether there is something to wait for beside the stream.
     pub(crate) fn serves(&self) -> bool {
         self.0.is_some()
+    }
+
+    /// Whether events that were posted go on: see [`op_listener_host::server::Server::moves_within`].
+    pub(crate) fn moves_within(&self, time: Duration) -> bool {
+        self.0
+            .as_ref()
+            .is_none_or(|server| server.moves_within(time))
     }
 
     /// Accepts nothing more, lets requests that have begun end within that time, and adds what
@@ -61,14 +110,25 @@ impl Serving {
 pub(crate) struct Serving;
 
 #[cfg(not(feature = "server"))]
-impl Serving {
-    pub(crate) fn start(config: &Config, _: &Arc<Host>, _: &Arc<Feed>) -> Result<Self, Exit> {
+pub(crate) struct Doors;
+
+#[cfg(not(feature = "server"))]
+impl Doors {
+    pub(crate) fn open(config: &Config) -> Result<Self, Exit> {
         if config.intake.listen.is_somewhere() {
             return Err(Exit::Usage.because(
                 "this build has no intake over HTTP: remove `unix` and `http` from [intake], or \
                  build it with the feature `server`",
             ));
         }
+        Ok(Self)
+    }
+}
+
+#[cfg(not(feature = "server"))]
+impl Serving {
+    #[expect(clippy::unnecessary_wraps, reason = "its twin can fail")]
+    pub(crate) fn start(_: Doors, _: &Arc<Host>, _: &Arc<Feed>) -> Result<Self, Exit> {
         Ok(Self)
     }
 
@@ -78,6 +138,10 @@ impl Serving {
 
     pub(crate) fn serves(&self) -> bool {
         false
+    }
+
+    pub(crate) fn moves_within(&self, _: Duration) -> bool {
+        true
     }
 
     pub(crate) fn stop(&self, _: Duration, _: &mut Totals) -> bool {

@@ -47,7 +47,7 @@ struct Part {
 }
 
 /// The hash that stands for an event.
-type Key = [u64; 2];
+pub(super) type Key = [u64; 2];
 
 /// What is known of an event.
 pub(super) enum Known<'r> {
@@ -99,6 +99,11 @@ impl Remembered {
         let done = |part| self.lock(part).done.len() as u64;
         let remembered = (0..PARTS).map(done).sum();
         (remembered, self.forgotten.load(Relaxed))
+    }
+
+    /// Forgets that an event is under way: nobody waits for its end any more.
+    pub(super) fn give_up(&self, key: Key) {
+        self.lock(of(key)).is_over(key);
     }
 
     fn claim_key(&self, key: Key, now: Moment) -> Known<'_> {
@@ -158,6 +163,11 @@ impl Remembered {
 }
 
 impl Claim<'_> {
+    /// By which the event is remembered, if it is.
+    pub(super) fn key(&self) -> Option<Key> {
+        self.0.as_ref().map(|(_, key)| *key)
+    }
+
     /// The event was dispatched.
     pub(super) fn done(mut self, now: Moment) {
         let Some((remembered, key)) = self.0.take() else {
