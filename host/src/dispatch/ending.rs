@@ -91,6 +91,7 @@ impl Retired {
     }
 
     /// The numbers of the threads that are in a call of a listener that was left behind.
+    #[cfg(feature = "server")]
     pub(crate) fn callers(&self) -> Vec<usize> {
         if !self.called.load(Relaxed) {
             return Vec::new();

@@ -242,6 +242,7 @@ impl Registered {
     }
 
     /// The numbers of the threads that are in a call of the listener, or about to be.
+    #[cfg(feature = "server")]
     pub(super) fn callers(&self) -> Vec<usize> {
         self.instance.callers()
     }

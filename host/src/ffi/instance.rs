@@ -167,6 +167,7 @@ impl Instance {
 
     /// The numbers of the threads that are in a call of this instance, or about to be: see
     /// [`this_thread`].
+    #[cfg(feature = "server")]
     pub(crate) fn callers(&self) -> Vec<usize> {
         self.side.callers()
     }

@@ -143,6 +143,7 @@ impl HostSide {
     }
 
     /// The numbers of the threads that are in a call of this instance, or about to be.
+    #[cfg(feature = "server")]
     pub(super) fn callers(&self) -> Vec<usize> {
         Here::of_threads(self)
     }

@@ -67,6 +67,7 @@ impl Here {
     }
 
     /// The number of this thread, which no other has while it lives.
+    #[cfg(feature = "server")]
     #[inline]
     pub(super) fn number(self) -> usize {
         self.0.number

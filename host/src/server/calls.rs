@@ -9,6 +9,7 @@ use std::sync::atomic::{
 use std::time::{Duration, Instant};
 
 use super::left::Stays;
+use super::remembered::Key;
 use crate::{Spi, ffi};
 
 /// For so many ticks after a call that took long, events of its SPI stay off the threads that
@@ -54,6 +55,17 @@ pub(super) struct Place {
     pub(super) taken: AtomicU64,
     /// The thread.
     pub(super) thread: AtomicUsize,
+    /// By which the event is remembered, in halves; 0 if it is not.
+    key: [AtomicU64; 2],
+}
+
+impl Place {
+    /// By which the event here is remembered. To be asked while it does not change.
+    pub(super) fn key(&self) -> Option<Key> {
+        let [high, low] = self.key.each_ref().map(|half| half.load(Relaxed));
+        let key = Key::from(high) << 64 | Key::from(low);
+        (key != 0).then_some(key)
+    }
 }
 
 /// Set in a place that is taken when its event is given up.
@@ -285,6 +297,18 @@ impl<'c> Call<'c> {
 impl Drop for Call<'_> {
     fn drop(&mut self) {
         self.calls.goes(self.spi);
+    }
+}
+
+impl Inline<'_> {
+    /// Which event it is now.
+    #[inline]
+    pub(super) fn has(&self, key: Option<Key>) {
+        let key = key.unwrap_or(0).to_be_bytes();
+        let (halves, _) = key.as_chunks::<8>();
+        for (place, half) in self.place.key.iter().zip(halves) {
+            place.store(u64::from_be_bytes(*half), Relaxed);
+        }
     }
 }
 

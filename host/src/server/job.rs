@@ -173,7 +173,7 @@ enum At<'s> {
 
 /// Where a call is.
 enum Place<'s> {
-    Inline { _place: Inline<'s> },
+    Inline(Inline<'s>),
     Pool(InPool<'s>),
 }
 
@@ -211,8 +211,10 @@ impl With<'_> {
                 return None;
             }
         }
-        if let Some((Place::Pool(place), _)) = &self.inside {
-            place.has(claim.key());
+        match &self.inside {
+            Some((Place::Inline(place), _)) => place.has(claim.key()),
+            Some((Place::Pool(place), _)) => place.has(claim.key()),
+            None => {}
         }
         let (feed, host) = (&self.shared.feed, &self.shared.host);
         if let Some(event) = self.pipeline.due_at_once(&mut arrival) {
@@ -274,7 +276,7 @@ impl With<'_> {
         };
         let place = match self.at {
             At::Inline(tick) => match call.inline(tick) {
-                Some(place) => Place::Inline { _place: place },
+                Some(place) => Place::Inline(place),
                 None => return Entered::NotHere,
             },
             At::Pool(sender) => Place::Pool(InPool::begin(calls, &call, sender)),

@@ -1,8 +1,6 @@
 //! Whether `[intake]` of a configuration will serve, as far as that can be told without opening a door:
 //! for `config check`, and before anything is loaded.
 
-use std::path::Path;
-
 use super::tls;
 use super::token::Token;
 use crate::config::{Config, ConfigError, ConfigErrors, ListenConfig, Problem};
@@ -103,7 +101,7 @@ impl Judgement {
             self.warnings
                 .push(found(config, key, 0, problem, Some(help)));
         };
-        let directory = unix.path.parent().unwrap_or(Path::new("/"));
+        let directory = unix.path.parent().unwrap_or(std::path::Path::new("/"));
         if !directory.exists() {
             let problem = format!("the directory {directory:?} of the Unix socket does not exist");
             let help = "it has to when the host starts: systemd makes it with `RuntimeDirectory`";

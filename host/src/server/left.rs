@@ -103,17 +103,22 @@ impl Calls {
                     let place = &place.taken;
                     place.compare_exchange(old, new, AcqRel, Relaxed).is_ok()
                 };
-                given_up.one(self.gives_up(spi), spi, || marked() || self.regret(spi));
+                let key = place.key();
+                if given_up.one(self.gives_up(spi), spi, || marked() || self.regret(spi)) {
+                    given_up.keys.extend(key);
+                }
             }
         }
         for (thread, stay) in &mut *self.stays.lock() {
             if !stay.given_up && threads.contains(thread) {
-                given_up.one(self.gives_up(stay.spi), stay.spi, || {
+                let is_so = || {
                     stay.given_up = true;
                     stay.sender.notify_one();
                     true
-                });
-                given_up.keys.extend(stay.key.take_if(|_| stay.given_up));
+                };
+                if given_up.one(self.gives_up(stay.spi), stay.spi, is_so) {
+                    given_up.keys.extend(stay.key);
+                }
             }
         }
         given_up
@@ -127,12 +132,15 @@ impl Calls {
 }
 
 impl GivenUp {
-    fn one(&mut self, may: bool, spi: Spi, is_so: impl FnOnce() -> bool) {
+    /// Counts one that may be given up, or not; and whether it is.
+    fn one(&mut self, may: bool, spi: Spi, is_so: impl FnOnce() -> bool) -> bool {
         if !may {
             self.refused[spi as usize] += 1;
-        } else if is_so() {
-            self.events[spi as usize] += 1;
+            return false;
         }
+        let is_so = is_so();
+        self.events[spi as usize] += usize::from(is_so);
+        is_so
     }
 }
 
@@ -189,10 +197,14 @@ mod tests {
         let inline = first.inline(1).unwrap();
         let sender = Arc::new(Notify::new());
         let in_pool = InPool::begin(&calls, &second, &sender);
+        inline.has(Some(Key::MAX - 7));
+        in_pool.has(Some(3));
         assert!(calls.enter(SPI).is_none());
         assert_eq!(calls.give_up(&[usize::MAX]), GivenUp::default());
         let here = [ffi::this_thread()];
-        assert_eq!(calls.give_up(&here).events, [2, 0, 0]);
+        let given_up = calls.give_up(&here);
+        assert_eq!(given_up.events, [2, 0, 0]);
+        assert_eq!(given_up.keys, [Key::MAX - 7, 3]);
         assert_eq!(calls.give_up(&here), GivenUp::default(), "once");
         assert_eq!((calls.in_flight(), calls.left()), ([0; 3], [2, 0, 0]));
         assert_eq!(calls.full_for(SPI), None);
