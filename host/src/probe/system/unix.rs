@@ -137,7 +137,7 @@ impl Line {
     /// Lets the tester go on.
     pub(in crate::probe) fn go(&self) {
         // Where it is gone, or the library has taken its end away, there is a time limit.
-        let _ = (&self.0).write(&[b'.']);
+        let _ = (&self.0).write(b".");
     }
 }
 
