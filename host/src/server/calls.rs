@@ -55,16 +55,18 @@ pub(super) struct Place {
     pub(super) taken: AtomicU64,
     /// The thread.
     pub(super) thread: AtomicUsize,
-    /// By which the event is remembered, in halves; 0 if it is not.
+    /// By which the event is remembered, if it is.
     key: [AtomicU64; 2],
 }
+
+/// In place of a key where an event is not remembered.
+const NO_KEY: Key = [0; 2];
 
 impl Place {
     /// By which the event here is remembered. To be asked while it does not change.
     pub(super) fn key(&self) -> Option<Key> {
-        let [high, low] = self.key.each_ref().map(|half| half.load(Relaxed));
-        let key = Key::from(high) << 64 | Key::from(low);
-        (key != 0).then_some(key)
+        let key = self.key.each_ref().map(|half| half.load(Relaxed));
+        (key != NO_KEY).then_some(key)
     }
 }
 
@@ -304,10 +306,8 @@ impl Inline<'_> {
     /// Which event it is now.
     #[inline]
     pub(super) fn has(&self, key: Option<Key>) {
-        let key = key.unwrap_or(0).to_be_bytes();
-        let (halves, _) = key.as_chunks::<8>();
-        for (place, half) in self.place.key.iter().zip(halves) {
-            place.store(u64::from_be_bytes(*half), Relaxed);
+        for (place, half) in self.place.key.iter().zip(key.unwrap_or(NO_KEY)) {
+            place.store(half, Relaxed);
         }
     }
 }

@@ -197,14 +197,14 @@ mod tests {
         let inline = first.inline(1).unwrap();
         let sender = Arc::new(Notify::new());
         let in_pool = InPool::begin(&calls, &second, &sender);
-        inline.has(Some(Key::MAX - 7));
-        in_pool.has(Some(3));
+        inline.has(Some([7, u64::MAX]));
+        in_pool.has(Some([0, 3]));
         assert!(calls.enter(SPI).is_none());
         assert_eq!(calls.give_up(&[usize::MAX]), GivenUp::default());
         let here = [ffi::this_thread()];
         let given_up = calls.give_up(&here);
         assert_eq!(given_up.events, [2, 0, 0]);
-        assert_eq!(given_up.keys, [Key::MAX - 7, 3]);
+        assert_eq!(given_up.keys, [[7, u64::MAX], [0, 3]]);
         assert_eq!(calls.give_up(&here), GivenUp::default(), "once");
         assert_eq!((calls.in_flight(), calls.left()), ([0; 3], [2, 0, 0]));
         assert_eq!(calls.full_for(SPI), None);
