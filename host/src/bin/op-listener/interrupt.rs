@@ -183,12 +183,18 @@ mod unix {
             thread::Builder::new()
                 .name("signals".to_owned())
                 .spawn(move || {
+                    let mut stops = 0;
                     for signal in signals.forever() {
-                        tell(if signal == SIGHUP {
-                            Signal::Reload
-                        } else {
-                            Signal::Stop
-                        });
+                        if signal == SIGHUP {
+                            tell(Signal::Reload);
+                            continue;
+                        }
+                        stops += 1;
+                        if stops > 1 {
+                            // One that comes while the first is being noted finds the flag unset, too.
+                            let _ = low_level::emulate_default_handler(signal);
+                        }
+                        tell(Signal::Stop);
                     }
                 })?;
             Ok(Self { arrived, stop })
