@@ -17,8 +17,12 @@ pub fn repository() -> &'static Path {
 /// The target directory in which this test binary lies.
 pub fn target_dir() -> PathBuf {
     let this = env::current_exe().expect("a process knows its executable");
-    // Cargo marks it, at whatever level `--target` and profiles have put the binary.
-    let marked = |dir: &&Path| dir.join("CACHEDIR.TAG").is_file();
+    // Cargo marks it, at whatever level `--target` and profiles have put the binary: with the tag if it
+    // has made the directory, with what it knows of the compiler always.
+    let marked = |dir: &&Path| {
+        let marks = ["CACHEDIR.TAG", ".rustc_info.json"];
+        marks.iter().any(|mark| dir.join(mark).is_file())
+    };
     this.ancestors()
         .find(marked)
         .expect("cargo builds tests into a target directory")
