@@ -248,6 +248,7 @@ impl Feed {
     }
 
     /// Takes a decision back whose event is to be sent again, since something could not be stored.
+    #[cfg(feature = "server")]
     pub(crate) fn take_back(&self, not_stored: NotStored<'_>) {
         self.flow.take_back(*not_stored.0);
     }

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use std::{fmt, fs};
 
 use op_listener_host::metrics::CONTENT_TYPE;
-use op_listener_host::metrics::families::ALL;
 use op_listener_tests::{TIME_LIMIT, on_this_machine, or_say};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::exposition::here;
 use crate::promql;
 use crate::scene::scene;
 
@@ -155,7 +155,7 @@ fn prometheus_reads_every_family_and_every_expression() {
     assert_eq!(target["lastError"], "", "{target}");
 
     let metadata = prometheus.get("/api/v1/metadata");
-    for metric in ALL {
+    for metric in here() {
         let known = &metadata["data"][metric.name][0];
         assert_eq!(known["type"], metric.kind.name(), "{metric:?}");
         assert_eq!(known["help"], metric.help);

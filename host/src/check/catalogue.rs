@@ -241,10 +241,11 @@ checks! {
 }
 
 impl Check {
-    /// Whether it is about how a listener answers events.
+    /// Whether it is about how a listener answers events, and not made without one that wants any.
     pub(super) fn is_of_events(self) -> bool {
         let mut sections = Self::SECTIONS.iter();
-        sections.any(|(title, checks)| *title == EVENTS && checks.contains(&self))
+        matches!(self.needs(), Needs::Instance)
+            && sections.any(|(title, checks)| *title == EVENTS && checks.contains(&self))
     }
 
     /// The check of that name.

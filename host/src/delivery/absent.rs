@@ -104,6 +104,11 @@ impl Delivery {
     }
 
     #[expect(clippy::unused_self, reason = "as where there is one")]
+    pub(crate) fn leave(&self, opening: &Opening) {
+        match *opening {}
+    }
+
+    #[expect(clippy::unused_self, reason = "as where there is one")]
     pub(crate) fn close(&self, opening: &Arc<Opening>) -> bool {
         match **opening {}
     }

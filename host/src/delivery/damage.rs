@@ -53,7 +53,11 @@ fn open_checked(path: &Path, durability: Durability) -> Result<Connection, Store
         if verdict != "ok" {
             return Err(StoreError::new(path, StoreErrorKind::Damaged));
         }
-        rows::recount(&connection).map_err(failed)?;
+        // On a full disk the store opens as it is: nothing is delivered otherwise than it should be.
+        match rows::recount(&connection).map_err(failed) {
+            Err(error) if *error.kind() != StoreErrorKind::Full => return Err(error),
+            _ => {}
+        }
     }
     // The log of a host that was killed: it does not grow from one to the next. What cannot be moved
     // now is as good where it is.

@@ -3,7 +3,9 @@
 
 use std::sync::LazyLock;
 
-use rusqlite::{Connection, OptionalExtension, Result, Row, Statement, ToSql, params};
+use rusqlite::{
+    CachedStatement, Connection, OptionalExtension, Result, Row, Statement, ToSql, params,
+};
 
 use super::message::{Content, Outcome, Refusal, Stored, now_ms};
 
@@ -306,15 +308,34 @@ pub(crate) struct Counts {
     pub(crate) nudges: i64,
 }
 
+/// How a queue stands that is counted.
 pub(super) fn counts(connection: &Connection, queue: i64) -> Result<Counts> {
-    let mut row = connection.prepare_cached(
+    let row = connection.prepare_cached(
         "SELECT waiting, waiting_bytes, dead, dead_bytes, paused, halted_ms, halted_reason,
-            nudges FROM queue WHERE id = ?1",
-    )?;
+            nudges, 0 FROM queue WHERE id = ?1",
+    );
+    read_counts(row?, queue).map(|(counts, _)| counts)
+}
+
+/// How a queue stands with what was pushed since it was counted, and how many messages that is.
+pub(super) fn counts_now(connection: &Connection, queue: i64) -> Result<(Counts, u64)> {
+    let row = connection.prepare_cached(
+        "SELECT waiting + behind.messages, waiting_bytes + behind.bytes, dead, dead_bytes, paused,
+            halted_ms, halted_reason, nudges, behind.messages
+         FROM queue,
+            (SELECT count(*) AS messages, coalesce(sum(size), 0) AS bytes FROM message
+             WHERE queue = ?1 AND state < 2
+                AND id > (SELECT last_message FROM queue WHERE id = ?1)) AS behind
+         WHERE queue.id = ?1",
+    );
+    read_counts(row?, queue)
+}
+
+fn read_counts(mut row: CachedStatement<'_>, queue: i64) -> Result<(Counts, u64)> {
     let counts = row.query_row([queue], |row| {
         let halted: Option<i64> = row.get(5)?;
         let reason: Option<String> = row.get(6)?;
-        Ok(Counts {
+        let counts = Counts {
             waiting: unsigned(row, 0)?,
             waiting_bytes: unsigned(row, 1)?,
             dead: unsigned(row, 2)?,
@@ -322,7 +343,8 @@ pub(super) fn counts(connection: &Connection, queue: i64) -> Result<Counts> {
             paused: row.get(4)?,
             halted: halted.map(|since| (since, reason.unwrap_or_default())),
             nudges: row.get(7)?,
-        })
+        };
+        Ok((counts, unsigned(row, 8)?))
     });
     Ok(counts.optional()?.unwrap_or_default())
 }
@@ -407,7 +429,7 @@ pub(super) fn stored(row: &Row<'_>) -> Result<Stored> {
 /// Puts the counts of queues right where they are not: nobody but damage makes them wrong, and then
 /// everything else may be whole.
 pub(super) fn recount(connection: &Connection) -> Result<()> {
-    connection.execute_batch(
+    let done = connection.execute_batch(
         "BEGIN IMMEDIATE;
          CREATE TEMP TABLE counted AS
             SELECT queue.id AS queue,
@@ -428,5 +450,10 @@ pub(super) fn recount(connection: &Connection) -> Result<()> {
                      counted.pushed, counted.last_message);
          DROP TABLE counted;
          COMMIT;",
-    )
+    );
+    if done.is_err() {
+        // Fails where the failure has rolled it back already.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    done
 }

@@ -9,6 +9,11 @@
 //! What the rule says stands in `rule`. The codes are kept in memory (`memory`), or in Redis where
 //! several hosts serve one provider (`redis`; `host/FLOW.md` says what that guarantees).
 
+#![cfg_attr(
+    not(feature = "server"),
+    allow(dead_code, reason = "nobody sends a line of a stream again")
+)]
+
 mod code;
 mod memory;
 mod not_now;

@@ -7,11 +7,14 @@ use std::path::Path;
 
 use crate::pulse::Pulse;
 
-#[cfg(unix)]
-pub(crate) use unix::{Interruption, Signals};
-
 #[cfg(not(unix))]
-pub(crate) use other::{Interruption, Signals};
+use other as system;
+#[cfg(unix)]
+use unix as system;
+
+#[cfg(feature = "delivery")]
+pub(crate) use system::Interruption;
+pub(crate) use system::Signals;
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,11 +127,16 @@ mod unix {
     use super::Signal;
 
     /// SIGTERM and SIGINT, for work that is to end between two steps and then say how far it has come.
+    #[cfg_attr(
+        not(feature = "delivery"),
+        allow(dead_code, reason = "long work is with queues")
+    )]
     pub(crate) struct Interruption {
         /// The signal that came.
         signal: Arc<AtomicUsize>,
     }
 
+    #[cfg_attr(not(feature = "delivery"), allow(dead_code, reason = "as above"))]
     impl Interruption {
         /// Takes over both. A second one ends the process at once, as by default.
         pub(crate) fn catch() -> io::Result<Self> {

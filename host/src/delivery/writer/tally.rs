@@ -55,6 +55,17 @@ impl Tally {
         (known.uncounted < MOST_UNCOUNTED).then_some(&known.counts)
     }
 
+    /// The counts of a queue to which nothing was done. Nothing is written, so that it can be known
+    /// on a full disk too.
+    pub(super) fn look(
+        &mut self,
+        connection: &Connection,
+        queue: i64,
+    ) -> rusqlite::Result<&Counts> {
+        let (counts, uncounted) = rows::counts_now(connection, queue)?;
+        Ok(self.know(queue, Known { counts, uncounted }))
+    }
+
     /// Counts a queue, and comes back with what is so known of it.
     pub(super) fn count(
         &mut self,
@@ -67,11 +78,11 @@ impl Tally {
             counts: rows::counts(connection, queue)?,
             uncounted: 0,
         };
-        Ok(&self
-            .queues
-            .entry(queue)
-            .insert_entry(known)
-            .into_mut()
-            .counts)
+        Ok(self.know(queue, known))
+    }
+
+    fn know(&mut self, queue: i64, known: Known) -> &Counts {
+        let entry = self.queues.entry(queue).insert_entry(known);
+        &entry.into_mut().counts
     }
 }

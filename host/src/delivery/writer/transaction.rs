@@ -114,6 +114,10 @@ impl Touched {
     /// Finds out how the queue is by now, and makes room where it is above its bounds.
     fn count(&mut self, connection: &Connection, tally: &mut Tally) -> rusqlite::Result<()> {
         let queue = self.queue.number;
+        if self.done == Done::default() {
+            self.counts = tally.look(connection, queue)?.clone();
+            return Ok(());
+        }
         let known = if self.pushes_alone {
             tally.pushed(queue, &self.done)
         } else {
