@@ -179,7 +179,7 @@ fn all_of_the_new_settings_are_in_force_when_the_log_says_reloaded() {
     };
     replace(&stage.path("token"), tokens[0].as_bytes());
     stage.configure(&config(0));
-    let mut running = stage.start();
+    let mut running = start(&mut stage.command());
     let line = running.wait_for("[OPL0501]");
     let (_, rest) = line.split_once("http://").unwrap();
     let (address, _) = rest.split_once("/events").unwrap();
