@@ -260,14 +260,19 @@ fn save_queues(old: &Connection, new: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Messages of so many numbers may be behind the last that any queue is counted up to: far more than
+/// there are, and few halves.
+const UNCOUNTED: i64 = 1 << 20;
+
 /// The largest number that a message may have.
 fn last_number(old: &Connection) -> i64 {
-    let asked = [
-        "SELECT max(id) FROM message",
-        "SELECT max(last_message) FROM queue",
-    ];
-    let numbers = asked.map(|asked| old.query_row(asked, [], |row| row.get::<_, i64>(0)));
-    let known = numbers.into_iter().flatten().max();
+    let ask = |asked| old.query_row(asked, [], |row| row.get::<_, Option<i64>>(0));
+    let counted = ask("SELECT max(last_message) FROM queue").ok().flatten();
+    let known = match ask("SELECT max(id) FROM message") {
+        Ok(last) => last.max(counted),
+        // The end of the messages cannot be read, which does not say that there are none before it.
+        Err(_) => counted.map(|counted| counted.saturating_add(UNCOUNTED)),
+    };
     // Far more than there can be, and few halves.
     known.unwrap_or(1 << 32).clamp(1, 1 << 48)
 }

@@ -239,3 +239,29 @@ fn callers_that_come_together_share_commits_and_keep_the_order_of_each_key() {
     assert_eq!(*refused.kind(), StoreErrorKind::Closed);
     assert_eq!(opening.queue.snapshot(None).rejected, 1);
 }
+
+#[test]
+fn what_was_not_counted_is_saved_from_a_store_whose_end_is_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("queue.db");
+    let writer = Writer::open(&path, Durability::Process).unwrap();
+    let opening = opening(&writer, "q", "{}");
+    for _ in 0..60 {
+        let pushed = vec![opening.push(content("k", 3000)).unwrap()];
+        writer.write(Work::Push(pushed)).unwrap();
+    }
+    writer.close();
+    let counted: i64 = Connection::open(&path)
+        .unwrap()
+        .query_row("SELECT last_message FROM queue", [], |row| row.get(0))
+        .unwrap();
+    assert!(counted < 60, "{counted}");
+    let store = std::fs::File::options().write(true).open(&path).unwrap();
+    let length = store.metadata().unwrap().len();
+    store.set_len(length - 3 * 4096).unwrap();
+
+    let writer = Writer::open(&path, Durability::Process).unwrap();
+    let [saved, ..] = there(&path, opening.queue.number);
+    assert!((40..60).contains(&saved), "{saved}");
+    writer.close();
+}
