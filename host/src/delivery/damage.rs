@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::connect::{self, beside};
+use super::counts;
 use super::error::{StoreError, StoreErrorKind};
 use super::message::now_ms;
 use super::rows;
@@ -54,7 +55,7 @@ fn open_checked(path: &Path, durability: Durability) -> Result<Connection, Store
             return Err(StoreError::new(path, StoreErrorKind::Damaged));
         }
         // On a full disk the store opens as it is: nothing is delivered otherwise than it should be.
-        match rows::recount(&connection).map_err(failed) {
+        match counts::recount(&connection).map_err(failed) {
             Err(error) if *error.kind() != StoreErrorKind::Full => return Err(error),
             _ => {}
         }
@@ -220,7 +221,7 @@ fn save(old: &Connection, new: &mut Connection) -> rusqlite::Result<u64> {
              GROUP BY queue, ordered_by);",
     )?;
     transaction.commit()?;
-    rows::recount(new)?;
+    counts::recount(new)?;
     Ok(saved)
 }
 

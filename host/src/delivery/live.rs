@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::counts::{Counts, Done};
 use super::message::Content;
 use super::options::Options;
 use super::poll::Polls;
-use super::rows::{Counts, Done};
 use super::stats::QueueSnapshot;
 use super::{Courier, Full, NotTaken};
 use crate::config::WhenFull;
@@ -238,7 +238,8 @@ impl Opening {
         // With the plan locked, so that no worker is between looking and waiting.
         drop(self.queue.plan());
         self.queue.changed.notify_all();
-        self.queue.polls.bell.ring_for_all();
+        #[cfg(feature = "server")]
+        self.queue.polls.news.notify_waiters();
     }
 
     /// Waits until no call of the sink is under way, for so long at the most. Says whether that came
@@ -323,14 +324,15 @@ impl Live {
         let calm = plan.calm_until.is_some_and(|until| until > Instant::now());
         // Whoever waits for a time, or for an operator, is not to be woken by what is pushed.
         let wake = resumed || halts || !(plan.paused || calm);
-        let polled = plan.openings.last().is_some_and(|last| last.polled);
-        let rings = polled && !plan.paused;
+        #[cfg(feature = "server")]
+        let fetched = !plan.paused && plan.openings.last().is_some_and(|last| last.polled);
         drop(plan);
         if wake {
             self.changed.notify_all();
         }
-        if rings {
-            self.polls.bell.ring();
+        #[cfg(feature = "server")]
+        if fetched {
+            self.polls.news.notify_one();
         }
         if done.dropped > 0
             && let Some(count) = self.drops.happened_often(done.dropped, Instant::now())

@@ -4,22 +4,18 @@
 //! What was pushed is committed to one store, a file of SQLite, before it is said to be: `writer`
 //! shares commits between callers. Threads of each queue (`worker`) look for messages that are due,
 //! hand them to the sink and write down what became of them; they know of each other through the
-//! queue's plan (`live`). How the store looks stands in `schema`, its statements in `rows`, what is done
-//! about damage in `damage`; `watch` looks after it, and [`admin`] is what operators do with it, on a
-//! running host as on a stopped one. A queue may also have no sink: then a receiver fetches what waits in
-//! it (`poll`), and is called by a `bell` when something comes.
+//! queue's plan (`live`). How the store looks stands in `schema`, its statements in `rows` and `counts`,
+//! what is done about damage in `damage`; `watch` looks after it, and [`admin`] is what operators do
+//! with it, on a running host as on a stopped one. A queue may also have no sink: then a receiver
+//! fetches what waits in it (`poll`).
 //!
 //! What a sink is, and how messages come from listeners and get to them, is for the room
 //! of the FFI to know.
 
 pub mod admin;
 mod backoff;
-#[cfg_attr(
-    not(feature = "server"),
-    allow(dead_code, reason = "nobody can fetch anything")
-)]
-mod bell;
 mod connect;
+mod counts;
 mod damage;
 mod error;
 mod live;

@@ -204,7 +204,7 @@ mod tests {
     use super::*;
     use crate::config::Durability;
     use crate::delivery::admin::Admin;
-    use crate::delivery::{connect, rows};
+    use crate::delivery::{connect, counts, rows};
 
     #[test]
     fn a_store_of_before_is_shown_as_it_is_and_brought_up_when_a_host_opens_it() {
@@ -262,9 +262,9 @@ mod tests {
         assert_eq!(rows::last_number(&store).unwrap(), 7);
         // What the first host of this schema finds when it counts is nothing new.
         for queue in 1..=3 {
-            rows::count(&store, queue, &rows::Done::default()).unwrap();
+            counts::count(&store, queue, &counts::Done::default()).unwrap();
         }
-        rows::recount(&store).unwrap();
+        counts::recount(&store).unwrap();
         assert_eq!(counts(&path), before);
     }
 

@@ -3,8 +3,8 @@
 use op_listener_abi::{Buffer, Event, ListenerRef, Object, Status};
 
 use super::calls::Failure;
-use super::queues::{NotStored, Staging};
 use super::services::{HostSide, Turn, lossy};
+use super::staging::{NotStored, Staging};
 
 /// Hands one event to several instances in a row. What the calls need is set up once.
 pub(crate) struct Round {

@@ -7,14 +7,17 @@ mod instance;
 mod queues;
 pub(crate) mod raw;
 mod services;
+mod sinks;
+mod staging;
 mod whereabouts;
 pub(crate) mod witness;
 
 pub(crate) use calls::{Failure, FailureKind};
 pub(crate) use calls::{event_for_listeners, set_log_level, start};
 pub(crate) use instance::{Failed, Instance, Round};
-pub(crate) use queues::{NotStored, Queues};
+pub(crate) use queues::Queues;
 pub(crate) use services::{HostSide, Services};
+pub(crate) use staging::NotStored;
 
 use op_listener_abi::spi;
 

@@ -1,25 +1,20 @@
-//! The services of the delivery queue, as listeners call them, and the sinks of listeners, as the queue
-//! calls them.
-//!
-//! What is pushed while an event is being dispatched on this thread is kept until the round of calls is
-//! over, and committed then, all together.
+//! The services of the delivery queue, as listeners call them. What becomes of a push during a dispatch
+//! is for `staging` to know, and how queues call listeners' sinks for `sinks`.
 
-use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
 
-use op_listener_abi::{Buffer, PluginRef, Status, Text, request};
+use op_listener_abi::{PluginRef, Status, Text};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::calls::{Failure, FailureKind};
 use super::services::HostSide;
+use super::sinks::SinkOfLibrary;
+use super::staging::stage;
 use crate::config::{QueueSettings, is_instance_name};
-use crate::delivery::{Content, Courier, Delivery, Opening, Options, Push, Requested};
-use crate::log::{Seldom, say};
+use crate::delivery::{Content, Delivery, Opening, Options, Requested};
 
 /// The largest payload, in bytes.
 const LARGEST: usize = 16 << 20;
@@ -162,13 +157,7 @@ impl HostSide {
                     own.polled.store(true, Relaxed);
                     delivery.open_polled(&name, options)
                 } else {
-                    let courier = SinkOfLibrary {
-                        side: self,
-                        library: own.library,
-                        sink: request.sink,
-                        queue: name.clone(),
-                        panics: Seldom::default(),
-                    };
+                    let courier = SinkOfLibrary::new(self, own.library, request.sink, &name);
                     delivery.open(&name, options, Box::new(courier))
                 };
                 match opened {
@@ -208,11 +197,9 @@ impl HostSide {
             Ok(push) => push,
             Err(not_taken) => return refused(not_taken.to_string()),
         };
-        if ROUND.get() != Round::None {
-            ROUND.set(Round::Pushed);
-            STAGED.with_borrow_mut(|staged| staged.push(Staged { push, side: self }));
+        let Some(push) = stage(push, self) else {
             return well();
-        }
+        };
         match delivery.commit(vec![push]) {
             Ok(()) => well(),
             Err(error) => refused(error.to_string()),
@@ -279,159 +266,5 @@ impl Frame<'_> {
             headers: header.headers.map(|headers| headers.get().to_owned()),
             payload: self.payload.to_vec(),
         })
-    }
-}
-
-/// A sink in a listener's library.
-struct SinkOfLibrary {
-    side: &'static HostSide,
-    library: PluginRef,
-    sink: u64,
-    /// The queue's name.
-    queue: String,
-    panics: Seldom,
-}
-
-impl Courier for SinkOfLibrary {
-    fn sink(&self) -> u64 {
-        self.sink
-    }
-
-    fn deliver(&self, batch: &[u8]) -> Result<Vec<u8>, String> {
-        let invoke = self.library.invoke();
-        let mut output = Buffer::EMPTY;
-        let status = self.side.calling(|| {
-            // SAFETY: the table was checked when the library was loaded, which it stays; the batch is
-            // lent for the call.
-            unsafe { invoke(request::QUEUE_DELIVER, Text::of_bytes(batch), &mut output) }
-        });
-        match Failure::check(status, &output) {
-            Ok(()) => Ok(output.bytes().to_vec()),
-            Err(failure) => {
-                if failure.kind == FailureKind::Panic {
-                    self.panicked(&failure);
-                }
-                Err(failure.to_string())
-            }
-        }
-    }
-}
-
-impl SinkOfLibrary {
-    #[cold]
-    fn panicked(&self, failure: &Failure) {
-        if let Some(count) = self.panics.happened(Instant::now()) {
-            let listener = self.side.name();
-            say!(
-                SINK_PANICKED,
-                listener = listener,
-                "The sink of the queue '{}' of the listener '{listener}' {failure} ({count} times since the last such line)",
-                self.queue,
-            );
-        }
-    }
-}
-
-/// Where a thread is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Round {
-    /// In no dispatch.
-    None,
-    /// In one in which nothing was pushed so far.
-    Calling,
-    /// In one in which something was.
-    Pushed,
-}
-
-/// What was pushed, and by whom.
-struct Staged {
-    push: Push,
-    side: &'static HostSide,
-}
-
-thread_local! {
-    static ROUND: Cell<Round> = const { Cell::new(Round::None) };
-    /// What was pushed during the dispatches under way on this thread: one, unless a listener has
-    /// dispatched in its turn.
-    static STAGED: RefCell<Vec<Staged>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Pushes of a round of calls. What was not committed when this is dropped is not pushed.
-pub(super) struct Staging {
-    before: Round,
-    /// How many were staged by the dispatch around this one.
-    base: usize,
-}
-
-/// Listeners whose pushes were not stored.
-pub(crate) struct NotStored {
-    sides: Vec<&'static HostSide>,
-    failure: Failure,
-}
-
-impl Staging {
-    #[inline]
-    pub(super) fn begin() -> Self {
-        let before = ROUND.replace(Round::Calling);
-        let base = if before == Round::None {
-            0
-        } else {
-            STAGED.with_borrow(Vec::len)
-        };
-        Self { before, base }
-    }
-
-    /// Commits what was pushed, if anything was.
-    #[inline]
-    pub(super) fn commit(&self) -> Result<(), NotStored> {
-        if ROUND.get() == Round::Pushed {
-            return self.commit_staged();
-        }
-        Ok(())
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn commit_staged(&self) -> Result<(), NotStored> {
-        ROUND.set(Round::Calling);
-        let staged = STAGED.with_borrow_mut(|staged| staged.split_off(self.base));
-        let mut sides: Vec<&'static HostSide> = Vec::new();
-        for staged in &staged {
-            if !sides.iter().any(|side| std::ptr::eq(*side, staged.side)) {
-                sides.push(staged.side);
-            }
-        }
-        let Some(Queues::Delivery(delivery)) = sides.first().map(|side| &side.services().queues)
-        else {
-            return Ok(());
-        };
-        let pushes = staged.into_iter().map(|staged| staged.push).collect();
-        delivery.commit(pushes).map_err(|error| NotStored {
-            sides,
-            failure: Failure {
-                kind: FailureKind::Error,
-                message: format!("what it pushed is lost: {error}"),
-            },
-        })
-    }
-}
-
-impl Drop for Staging {
-    #[inline]
-    fn drop(&mut self) {
-        if ROUND.get() == Round::Pushed {
-            STAGED.with_borrow_mut(|staged| staged.truncate(self.base));
-        }
-        ROUND.set(self.before);
-    }
-}
-
-impl NotStored {
-    /// How the call of that instance failed, if it pushed.
-    pub(super) fn of(&self, side: &HostSide) -> Option<&Failure> {
-        let mut sides = self.sides.iter();
-        sides
-            .any(|it| std::ptr::eq(*it, side))
-            .then_some(&self.failure)
     }
 }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
-use crate::delivery::rows::{self, Counts, Done};
+use crate::delivery::counts::{self, Counts, Done};
 
 /// So many messages may be behind the one up to which their queue is counted: whoever wants to know
 /// how many there are has to look at each of them.
@@ -62,7 +62,7 @@ impl Tally {
         connection: &Connection,
         queue: i64,
     ) -> rusqlite::Result<&Counts> {
-        let (counts, uncounted) = rows::counts_now(connection, queue)?;
+        let (counts, uncounted) = counts::counts_now(connection, queue)?;
         Ok(self.know(queue, Known { counts, uncounted }))
     }
 
@@ -73,9 +73,9 @@ impl Tally {
         queue: i64,
         done: &Done,
     ) -> rusqlite::Result<&Counts> {
-        rows::count(connection, queue, done)?;
+        counts::count(connection, queue, done)?;
         let known = Known {
-            counts: rows::counts(connection, queue)?,
+            counts: counts::counts(connection, queue)?,
             uncounted: 0,
         };
         Ok(self.know(queue, known))

@@ -8,11 +8,12 @@ use rusqlite::Connection;
 use super::line::Ticket;
 use super::tally::Tally;
 use super::{Work, upkeep};
+use crate::delivery::counts::{self, Counts, Done};
 use crate::delivery::error::StoreError;
 use crate::delivery::live::{Live, Push};
 use crate::delivery::message::now_ms;
 use crate::delivery::poll;
-use crate::delivery::rows::{self, Counts, Done, Fresh};
+use crate::delivery::rows::{self, Fresh};
 
 /// The store, open.
 pub(super) struct Open {
@@ -130,7 +131,7 @@ impl Touched {
         if let Some((messages, bytes)) = self.bounds
             && (counts.waiting > messages || counts.waiting_bytes > bytes)
         {
-            rows::count(connection, queue, &Done::default())?;
+            counts::count(connection, queue, &Done::default())?;
             let dropped = rows::make_room(connection, queue, messages, bytes)?;
             let done = Done {
                 dropped,

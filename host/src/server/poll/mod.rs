@@ -1,12 +1,14 @@
 //! `POST /set/<stream>`: a receiver fetches Security Event Tokens, and says what became of those that
 //! it has (RFC 8936). What there is to fetch, and what is written down of it, is the delivery queue's;
-//! here is who may, what is asked, how long a request waits, and the answer.
+//! here is who may, and how long a request waits. What requests and answers look like stands in `form`.
 //!
 //! A request that waits occupies its connection and nothing else. What it asks of the store is done on
 //! a few threads of the pool that are its own kind's alone, so that fetching takes nothing from the
 //! intake, nor the intake from it.
 
-use std::collections::{BTreeMap, HashMap};
+mod form;
+
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,13 +16,14 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
+use hyper::header::AUTHORIZATION;
 use hyper::{Method, Request, StatusCode, http};
-use serde::Deserialize;
+use tokio::sync::futures::Notified;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::sleep;
 
-use super::answer::{self, Answer, Problem, method_not_allowed, with};
+use self::form::{Asked, answer_of, parse};
+use super::answer::{Answer, Problem, method_not_allowed};
 use super::body::{self, NoBody, Room};
 use super::connection::Visit;
 use super::error::ServerError;
@@ -28,7 +31,7 @@ use super::events;
 use super::shared::Shared;
 use super::token::{Shown, Token};
 use crate::config::{Config, PollSettings};
-use crate::delivery::{Refusal, StoreError, Stream, Taken};
+use crate::delivery::{StoreError, Stream, Taken};
 
 /// The path of a stream begins so.
 pub(super) const PATH: &str = "/set/";
@@ -38,8 +41,6 @@ pub(super) const THREADS: usize = 4;
 const OF_ONE: usize = 16;
 /// The longest body, in bytes: some 25,000 acknowledgements.
 const MOST_BODY: usize = 1 << 20;
-/// The longest code and description of a refused SET that are kept, in bytes.
-const LONGEST: [usize; 2] = [200, 4096];
 
 /// What all requests of this kind share.
 pub(super) struct Polls {
@@ -92,43 +93,6 @@ impl Polls {
     pub(super) fn look_again(&self) {
         self.changed.send_replace(());
     }
-}
-
-/// What a receiver sends (RFC 8936 section 2.2).
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Asked {
-    max_events: Option<u64>,
-    #[serde(default)]
-    return_immediately: bool,
-    #[serde(default)]
-    ack: Vec<String>,
-    #[serde(default)]
-    set_errs: BTreeMap<String, SetError>,
-}
-
-/// Why a receiver refuses a SET (RFC 8936 section 2.6).
-#[derive(Debug, Deserialize)]
-struct SetError {
-    err: String,
-    description: Option<String>,
-}
-
-impl SetError {
-    fn into_refusal(self) -> Refusal {
-        let [code, description] = LONGEST;
-        Refusal {
-            reason: clean(&self.err, code),
-            status: None,
-            answer: self.description.map(|text| clean(&text, description)),
-        }
-    }
-}
-
-/// Without what a terminal would act on, and not too long.
-fn clean(text: &str, most: usize) -> String {
-    let text = &text[..text.floor_char_boundary(most)];
-    text.replace(char::is_control, " ")
 }
 
 /// A request that was let in.
@@ -229,19 +193,6 @@ fn too_long() -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", title, detail)
 }
 
-fn parse(bytes: &[u8]) -> Result<Asked, Problem> {
-    let parsed = if bytes.trim_ascii_start().starts_with(b"{") {
-        serde_json::from_slice(bytes).map_err(|error| error.to_string())
-    } else {
-        Err("it is no JSON object".to_owned())
-    };
-    parsed.map_err(|why| {
-        let detail = format!("{why} (RFC 8936 section 2.2 says what is expected)");
-        let title = "Not a valid poll request";
-        Problem::new(StatusCode::BAD_REQUEST, "invalid-poll", title, detail)
-    })
-}
-
 /// The store does not do what it is asked.
 fn no_store() -> Problem {
     let detail = "what was acknowledged may not be noted: send it again";
@@ -272,13 +223,15 @@ impl Guest<'_> {
         if taken.sets.is_empty() && waits {
             let _leaving = Leaving(&stream);
             let _held = self.visit.pace.hold();
-            while taken.sets.is_empty() && self.goes_on(&stream) {
+            while taken.sets.is_empty() {
+                // Before it is asked whether to go on, so that nothing that is told to all is missed.
+                let told = stream.news().notified();
                 let left = end.saturating_duration_since(Instant::now());
-                if left.is_zero() {
+                if left.is_zero() || !self.goes_on(&stream) {
                     break;
                 }
                 let sleeps = taken.next.map_or(left, |next| next.min(left));
-                self.wait(&stream, &mut changes, sleeps).await;
+                self.wait(told, &mut changes, sleeps).await;
                 if self.goes_on(&stream) {
                     taken = self.take(&stream, most).await?;
                 }
@@ -343,14 +296,14 @@ impl Guest<'_> {
     }
 
     /// Waits for something to come, to change, or for the time.
-    async fn wait(&self, stream: &Stream, changes: &mut watch::Receiver<()>, time: Duration) {
-        let mut rung = pin!(stream.bell().listen());
+    async fn wait(&self, told: Notified<'_>, changes: &mut watch::Receiver<()>, time: Duration) {
+        let mut told = pin!(told);
         let mut news = pin!(changes.changed());
         let mut asleep = pin!(sleep(time));
         poll_fn(|context| {
             let ready = self.visit.pace.is_stirred()
                 || news.as_mut().poll(context).is_ready()
-                || rung.as_mut().poll(context).is_ready()
+                || told.as_mut().poll(context).is_ready()
                 || asleep.as_mut().poll(context).is_ready();
             if ready {
                 Poll::Ready(())
@@ -367,79 +320,6 @@ struct Leaving<'s>(&'s Stream);
 
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
-        self.0.bell().ring();
-    }
-}
-
-/// The answer (RFC 8936 section 2.3).
-fn answer_of(taken: &Taken) -> Answer {
-    let length: usize = taken.sets.iter().map(|(_, set)| set.len() + 160).sum();
-    let mut text = String::with_capacity(length + 64);
-    text.push_str("{\"sets\":{");
-    for (place, (id, set)) in taken.sets.iter().enumerate() {
-        if place > 0 {
-            text.push(',');
-        }
-        text.push_str(&serde_json::Value::from(id.as_str()).to_string());
-        text.push_str(":\"");
-        // Letters, digits, dots and dashes alone: the queue takes nothing else.
-        text.push_str(&String::from_utf8_lossy(set));
-        text.push('"');
-    }
-    text.push_str("},\"moreAvailable\":");
-    text.push_str(if taken.more { "true}" } else { "false}" });
-    let media = HeaderValue::from_static("application/json");
-    let answer = answer::body(StatusCode::OK, media, text);
-    with(answer, CACHE_CONTROL, HeaderValue::from_static("no-store"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(body: &str) -> Result<Asked, String> {
-        parse(body.as_bytes()).map_err(|problem| problem.detail)
-    }
-
-    #[test]
-    fn a_request_is_read_with_its_defaults_and_unknown_members() {
-        let asked = read(" {} ").unwrap();
-        assert!(asked.max_events.is_none() && !asked.return_immediately);
-        assert!(asked.ack.is_empty() && asked.set_errs.is_empty());
-        let asked = r#"{"ack":["a"],"maxEvents":0,"returnImmediately":true,"new":[],
-            "setErrs":{"b":{"err":"invalid_key","description":"a\u001bb"},"c":{"err":"x"}}}"#;
-        let mut asked = read(asked).unwrap();
-        assert_eq!((asked.max_events, asked.ack.len()), (Some(0), 1));
-        let why = asked.set_errs.remove("b").unwrap().into_refusal();
-        assert_eq!(
-            (why.reason.as_str(), why.answer.as_deref()),
-            ("invalid_key", Some("a b"))
-        );
-    }
-
-    #[test]
-    fn what_is_no_request_is_refused_with_the_reason() {
-        for body in [
-            "",
-            "[]",
-            "[1,true,[],{}]",
-            "null",
-            "{",
-            "{}{}",
-            r#"{"maxEvents":-1}"#,
-            r#"{"maxEvents":1.5}"#,
-            r#"{"maxEvents":"1"}"#,
-            r#"{"returnImmediately":"true"}"#,
-            r#"{"returnImmediately":null}"#,
-            r#"{"ack":"a"}"#,
-            r#"{"ack":[1]}"#,
-            r#"{"ack":[],"ack":[]}"#,
-            r#"{"setErrs":[]}"#,
-            r#"{"setErrs":{"a":"b"}}"#,
-            r#"{"setErrs":{"a":{"description":"no code"}}}"#,
-        ] {
-            let refused = read(body).unwrap_err();
-            assert!(refused.contains("RFC 8936"), "{body}: {refused}");
-        }
+        self.0.news().notify_one();
     }
 }

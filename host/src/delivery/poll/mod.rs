@@ -2,23 +2,33 @@
 //! delivery (RFC 8936) does with the store. Who may fetch, and how it crosses a network, is the
 //! server's to know.
 //!
+//! What is written down of polls stands in `steps`, how SETs are found that are due in `look`.
+//!
 //! What was handed out is not due again before its receiver has had time to acknowledge it. That, and
 //! how often it was handed out, is written down before anybody gets to see it, so that polls that come
 //! together share what there is, and a process that is killed knows it afterwards. An acknowledgement
 //! deletes, and is as durable as the store when it is said to be taken.
+
+mod look;
+mod steps;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension, Result, params};
+use rusqlite::Connection;
+#[cfg(feature = "server")]
+use tokio::sync::Notify;
 
-use super::bell::Bell;
+use self::look::Found;
+pub(super) use self::steps::{Step, apply};
 use super::error::StoreError;
 use super::live::Live;
 use super::message::{Content, Outcome, Refusal, Stored, in_ms, now_ms};
-use super::rows::{self, Done, Settled};
+use super::rows::Settled;
 use super::stats::PollsSnapshot;
 use super::store::Store;
 use super::writer::Work;
@@ -27,8 +37,6 @@ use crate::log::say;
 
 /// The media type of a SET (RFC 8417 section 7.2): of all that is handed out.
 const SET: &str = "application/secevent+jwt";
-/// The most bytes of SETs that are handed out at once, unless the first alone has more.
-const MOST_BYTES: usize = 1 << 20;
 /// So many acknowledgements are written in one transaction, so that nobody waits long for it.
 const AT_ONCE: usize = 200;
 /// A poll that comes to nothing is written down this often at the most.
@@ -42,7 +50,7 @@ impl Courier for NoSink {
         0
     }
 
-    fn deliver(&self, _: &[u8]) -> std::result::Result<Vec<u8>, String> {
+    fn deliver(&self, _: &[u8]) -> Result<Vec<u8>, String> {
         // There is no worker to call it.
         Err("its messages are fetched".to_owned())
     }
@@ -68,8 +76,9 @@ impl Content {
 /// What the polls of a queue share.
 #[derive(Default)]
 pub(super) struct Polls {
-    /// Rung when there may be something to hand out.
-    pub(super) bell: Bell,
+    /// Those who wait: one is told when there may be something to hand out, or the next who comes.
+    #[cfg(feature = "server")]
+    pub(super) news: Notify,
     /// Held by the one who looks, so that none finds what another has found.
     turn: Mutex<Option<(u64, Connection)>>,
     requests: AtomicU64,
@@ -85,125 +94,6 @@ impl Polls {
             handed_out: self.handed_out.load(Relaxed),
         }
     }
-}
-
-/// What is written down of polls.
-pub(super) enum Step {
-    /// The queue is fetched from now on, or no longer is: all that waits is due.
-    Mode(bool),
-    /// A receiver has asked.
-    Seen,
-    /// These are in its hands until then.
-    HandOut { numbers: Vec<i64>, until_ms: i64 },
-    /// It has said this of what it had.
-    Receipt {
-        taken: Vec<String>,
-        refused: Vec<(String, Refusal)>,
-        most_dead: u64,
-    },
-}
-
-/// Writes a step down. Comes back with the number of the last message that died of it, or 0.
-pub(super) fn apply(connection: &Connection, queue: i64, step: &Step) -> Result<(Done, i64)> {
-    let mut done = Done::default();
-    let mut last_dead = 0;
-    let now = now_ms();
-    match step {
-        Step::Mode(polled) => {
-            // What a queue of the other kind has learnt of its way to the receiver says nothing here.
-            connection.execute(
-                "UPDATE queue SET polled = ?2, halted_ms = NULL, halted_reason = NULL,
-                    nudges = nudges + 1 WHERE id = ?1",
-                params![queue, polled],
-            )?;
-            connection.execute(
-                "UPDATE message SET due_ms = ?2 WHERE queue = ?1 AND state = 0 AND due_ms > ?2",
-                params![queue, now],
-            )?;
-            return Ok((done, 0));
-        }
-        Step::Seen => {}
-        Step::HandOut { numbers, until_ms } => {
-            let mut hand_out = connection.prepare_cached(
-                "UPDATE message SET attempts = attempts + 1, due_ms = ?2, tried_ms = ?3
-                 WHERE id = ?1 AND state = 0 RETURNING attempts",
-            )?;
-            for number in numbers {
-                let attempts = hand_out
-                    .query_row(params![number, until_ms, now], |row| row.get::<_, i64>(0))
-                    .optional()?;
-                done.retried += u64::from(attempts.is_some_and(|attempts| attempts > 1));
-            }
-        }
-        Step::Receipt {
-            taken,
-            refused,
-            most_dead,
-        } => {
-            let mut keys = Vec::new();
-            take_back(connection, queue, taken, &mut keys, &mut done)?;
-            last_dead = bury(connection, queue, refused, &mut keys, &mut done)?;
-            keys.sort_unstable();
-            keys.dedup();
-            for key in keys {
-                rows::step_forward(connection, queue, &key)?;
-            }
-            if done.died > 0 {
-                done.dropped += rows::bury(connection, queue, *most_dead)?;
-            }
-        }
-    }
-    connection
-        .prepare_cached("UPDATE queue SET polled = 1, polled_ms = ?2 WHERE id = ?1")?
-        .execute(params![queue, now])?;
-    Ok((done, last_dead))
-}
-
-/// Deletes what was acknowledged, of that which was handed out.
-fn take_back(
-    connection: &Connection,
-    queue: i64,
-    ids: &[String],
-    keys: &mut Vec<String>,
-    done: &mut Done,
-) -> Result<()> {
-    let mut delete = connection.prepare_cached(
-        "DELETE FROM message WHERE queue = ?1 AND dedup_id = ?2 AND state < 2 AND attempts > 0
-         RETURNING ordered_by",
-    )?;
-    for id in ids {
-        let mut rows = delete.query(params![queue, id])?;
-        while let Some(row) = rows.next()? {
-            done.delivered += 1;
-            keys.extend(row.get::<_, Option<String>>(0)?);
-        }
-    }
-    Ok(())
-}
-
-/// Makes dead letters of what was refused, of that which was handed out.
-fn bury(
-    connection: &Connection,
-    queue: i64,
-    refused: &[(String, Refusal)],
-    keys: &mut Vec<String>,
-    done: &mut Done,
-) -> Result<i64> {
-    let mut last = 0;
-    let mut refuse = connection.prepare_cached(
-        "UPDATE message SET state = 2, reason = ?3, status = NULL, answer = ?4
-         WHERE queue = ?1 AND dedup_id = ?2 AND state < 2 AND attempts > 0
-         RETURNING id, ordered_by",
-    )?;
-    for (id, why) in refused {
-        let mut rows = refuse.query(params![queue, id, why.reason, why.answer])?;
-        while let Some(row) = rows.next()? {
-            done.died += 1;
-            last = row.get(0)?;
-            keys.extend(row.get::<_, Option<String>>(1)?);
-        }
-    }
-    Ok(last)
 }
 
 /// A fetched queue, for whoever answers its receiver. All of it may wait for the disk.
@@ -235,9 +125,11 @@ impl Stream {
         last.is_some_and(|opening| opening.polled && !opening.is_stopped())
     }
 
-    /// Rung when it is worth looking again; for all, when the queue is no longer served, perhaps.
-    pub(crate) fn bell(&self) -> &Bell {
-        &self.queue.polls.bell
+    /// Where those who wait are told that it is worth looking again: one at a time, or all when the
+    /// queue is perhaps no longer served.
+    #[cfg(feature = "server")]
+    pub(crate) fn news(&self) -> &Notify {
+        &self.queue.polls.news
     }
 
     /// Takes note of what the receiver has, and of what it refuses with the reasons. What it never got,
@@ -246,7 +138,7 @@ impl Stream {
         &self,
         mut taken: Vec<String>,
         mut refused: Vec<(String, Refusal)>,
-    ) -> std::result::Result<(), StoreError> {
+    ) -> Result<(), StoreError> {
         // Who says both of a SET has not got it as it should be.
         let both: HashSet<&str> = refused.iter().map(|(id, _)| &**id).collect();
         taken.retain(|id| !both.contains(&**id));
@@ -277,11 +169,7 @@ impl Stream {
 
     /// Takes so many SETs at the most out of the queue, which are then not due for so long. With
     /// none, only looks.
-    pub(crate) fn take(
-        &self,
-        most: usize,
-        redeliver: Duration,
-    ) -> std::result::Result<Taken, StoreError> {
+    pub(crate) fn take(&self, most: usize, redeliver: Duration) -> Result<Taken, StoreError> {
         let polls = &self.queue.polls;
         let mut turn = polls.turn.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -332,14 +220,14 @@ impl Stream {
         }
     }
 
-    fn write(&self, step: Step) -> std::result::Result<i64, StoreError> {
+    fn write(&self, step: Step) -> Result<i64, StoreError> {
         self.queue.polls.seen_ms.store(now_ms(), Relaxed);
         let work = Work::Poll(Arc::clone(&self.queue), step);
         self.store.writer.write(work)
     }
 
     /// Makes dead letters of what cannot be handed out.
-    fn set_aside(&self, unfit: Vec<(Stored, &'static str)>) -> std::result::Result<(), StoreError> {
+    fn set_aside(&self, unfit: Vec<(Stored, &'static str)>) -> Result<(), StoreError> {
         let count = unfit.len() as u64;
         let last = unfit.last().map(|(message, why)| (message.number, *why));
         let settled = unfit.into_iter().map(|(message, why)| Settled {
@@ -372,7 +260,7 @@ impl Stream {
         &self,
         reader: &mut Option<(u64, Connection)>,
         most: usize,
-    ) -> std::result::Result<Found, StoreError> {
+    ) -> Result<Found, StoreError> {
         let path = self.store.writer.path();
         let plan = self.queue.plan();
         if plan.paused {
@@ -395,67 +283,3 @@ impl Stream {
         })
     }
 }
-
-/// What was found in a queue.
-#[derive(Default)]
-struct Found {
-    messages: Vec<Stored>,
-    /// What cannot be handed out, and why.
-    unfit: Vec<(Stored, &'static str)>,
-    more: bool,
-    /// When the next one is due that is not yet.
-    later: Option<i64>,
-}
-
-impl Found {
-    /// The messages that are due, the longest due first. Of a queue that is ordered these are the first
-    /// of their keys.
-    fn look(reader: &Connection, queue: i64, most: usize, avoid: &HashSet<i64>) -> Result<Self> {
-        let (now, mut found, mut due) = (now_ms(), Self::default(), Vec::new());
-        let rows = most.saturating_add(avoid.len()).saturating_add(1);
-        rows::ready(reader, queue, rows, |number, due_ms| {
-            if avoid.contains(&number) {
-                return true;
-            }
-            if due_ms > now {
-                found.later = Some(due_ms);
-                return false;
-            }
-            due.push(number);
-            due.len() <= most
-        })?;
-        found.more = due.len() > most;
-        due.truncate(most);
-        let (mut bytes, mut ids) = (0, HashSet::new());
-        for number in due {
-            let Some(message) = rows::read(reader, number)? else {
-                continue;
-            };
-            if !message.is_whole() {
-                found.unfit.push((message, "it was damaged in the store"));
-                continue;
-            }
-            if let Some(why) = message.content.no_set() {
-                found.unfit.push((message, why));
-                continue;
-            }
-            bytes += message.content.payload.len();
-            let id = message.content.id.clone().unwrap_or_default();
-            if bytes > MOST_BYTES && !found.messages.is_empty() {
-                found.more = true;
-                break;
-            }
-            // An answer has one SET of a `jti`.
-            if !ids.insert(id) {
-                found.more = true;
-                continue;
-            }
-            found.messages.push(message);
-        }
-        found.messages.sort_unstable_by_key(|it| it.number);
-        Ok(found)
-    }
-}
-
-#[cfg(test)]
-mod tests;
