@@ -102,7 +102,11 @@ class Front(BaseHTTPRequestHandler):
 
     def do_POST(self):
         headers = {name.lower(): value for name, value in self.headers.items()}
-        body = self.rfile.read(int(headers.get("content-length", 0)))
+        length = int(headers.get("content-length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            # The sender was killed meanwhile: no request.
+            return self.hang_up()
         action = headers.get("x-amz-target", "").rpartition(".")[2]
         if not signed_rightly(headers, self.path, body):
             note(action=action, signature="wrong")
