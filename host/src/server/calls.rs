@@ -9,7 +9,7 @@ use std::sync::atomic::{
 use std::time::{Duration, Instant};
 
 use super::left::Stays;
-use super::remembered::Key;
+use super::remembered::{Key, KeyCell};
 use crate::{Spi, ffi};
 
 /// For so many ticks after a call that took long, events of its SPI stay off the threads that
@@ -53,22 +53,14 @@ struct OfSpi {
 pub(super) struct Place {
     /// The tick at which an event came here, times the number of SPIs, plus its own; 0 for none.
     pub(super) taken: AtomicU64,
-    /// The thread.
+    /// The thread, or [`NOBODY`].
     pub(super) thread: AtomicUsize,
-    /// By which the event is remembered, if it is.
-    key: [AtomicU64; 2],
+    /// By which the event is remembered.
+    pub(super) key: KeyCell,
 }
 
-/// In place of a key where an event is not remembered.
-const NO_KEY: Key = [0; 2];
-
-impl Place {
-    /// By which the event here is remembered. To be asked while it does not change.
-    pub(super) fn key(&self) -> Option<Key> {
-        let key = self.key.each_ref().map(|half| half.load(Relaxed));
-        (key != NO_KEY).then_some(key)
-    }
-}
+/// The number of no thread.
+const NOBODY: usize = usize::MAX;
 
 /// Set in a place that is taken when its event is given up.
 pub(super) const GIVEN_UP: u64 = 1 << 63;
@@ -306,14 +298,14 @@ impl Inline<'_> {
     /// Which event it is now.
     #[inline]
     pub(super) fn has(&self, key: Option<Key>) {
-        for (place, half) in self.place.key.iter().zip(key.unwrap_or(NO_KEY)) {
-            place.store(half, Relaxed);
-        }
+        self.place.key.set(key);
     }
 }
 
 impl Drop for Inline<'_> {
     fn drop(&mut self) {
+        // Whoever comes next is not to be taken for this thread.
+        self.place.thread.store(NOBODY, Relaxed);
         if self.place.taken.swap(0, AcqRel) & GIVEN_UP != 0 {
             self.calls.takes_back(self.spi);
         }

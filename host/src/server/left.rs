@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::calls::{Call, Calls, GIVEN_UP, spi_of};
-use super::remembered::Key;
+use super::remembered::{Key, KeyCell};
 use super::shared::Shared;
 use crate::log::say;
 use crate::{Spi, ffi};
@@ -25,7 +25,7 @@ pub(super) struct Stays(Mutex<HashMap<usize, Stay>>);
 struct Stay {
     spi: Spi,
     /// By which the event is remembered.
-    key: Option<Key>,
+    key: Arc<KeyCell>,
     sender: Arc<Notify>,
     given_up: bool,
 }
@@ -36,27 +36,33 @@ pub(super) struct InPool<'c> {
     calls: &'c Calls,
     thread: usize,
     spi: Spi,
+    /// Shared with what the others see, so that no lock is taken for each event.
+    key: Arc<KeyCell>,
 }
 
 impl<'c> InPool<'c> {
     /// Whoever waits for the answer is told by `sender` if the events are given up.
     pub(super) fn begin(calls: &'c Calls, call: &Call<'_>, sender: &Arc<Notify>) -> Self {
         let (thread, spi) = (ffi::this_thread(), call.spi());
+        let key = Arc::new(KeyCell::default());
         let stay = Stay {
             spi,
-            key: None,
+            key: Arc::clone(&key),
             sender: Arc::clone(sender),
             given_up: false,
         };
         calls.stays.lock().insert(thread, stay);
-        Self { calls, thread, spi }
+        Self {
+            calls,
+            thread,
+            spi,
+            key,
+        }
     }
 
     /// Which event it is now.
     pub(super) fn has(&self, key: Option<Key>) {
-        if let Some(stay) = self.calls.stays.lock().get_mut(&self.thread) {
-            stay.key = key;
-        }
+        self.key.set(key);
     }
 }
 
@@ -83,14 +89,15 @@ struct GivenUp {
     events: [usize; Spi::ALL.len()],
     /// How many were not, since there are too many.
     refused: [usize; Spi::ALL.len()],
-    /// By which they were remembered.
-    keys: Vec<Key>,
 }
 
 impl Calls {
-    /// Gives up the events of threads that do not come back.
-    fn give_up(&self, threads: &[usize]) -> GivenUp {
+    /// Gives up the events of threads that do not come back. What they are remembered by is to be
+    /// forgotten before their senders are told.
+    fn give_up(&self, threads: &[usize], mut forget: impl FnMut(Key)) -> GivenUp {
         let mut given_up = GivenUp::default();
+        // One at a time: whoever comes second finds all of it done.
+        let mut stays = self.stays.lock();
         for place in &self.places {
             let taken = place.taken.load(Acquire);
             let spi = spi_of(taken).filter(|_| taken != 0 && taken & GIVEN_UP == 0);
@@ -103,21 +110,21 @@ impl Calls {
                     let place = &place.taken;
                     place.compare_exchange(old, new, AcqRel, Relaxed).is_ok()
                 };
-                let key = place.key();
+                let key = place.key.get();
                 if given_up.one(self.gives_up(spi), spi, || marked() || self.regret(spi)) {
-                    given_up.keys.extend(key);
+                    key.into_iter().for_each(&mut forget);
                 }
             }
         }
-        for (thread, stay) in &mut *self.stays.lock() {
+        for (thread, stay) in &mut *stays {
             if !stay.given_up && threads.contains(thread) {
                 let is_so = || {
                     stay.given_up = true;
-                    stay.sender.notify_one();
                     true
                 };
                 if given_up.one(self.gives_up(stay.spi), stay.spi, is_so) {
-                    given_up.keys.extend(stay.key);
+                    stay.key.get().into_iter().for_each(&mut forget);
+                    stay.sender.notify_one();
                 }
             }
         }
@@ -146,21 +153,16 @@ impl GivenUp {
 
 impl Shared {
     /// Gives up the events of this intake that are with listeners which a reload has left behind.
-    /// Says whether there were any. Costs little where nothing was left behind.
+    /// Says whether there may be room where there was none: also what somebody else has given up since
+    /// makes some. Costs little where nothing was left behind.
     #[cold]
     pub(super) fn give_up_left_behind(&self) -> bool {
         let threads = self.host.left_behind();
         if threads.is_empty() {
             return false;
         }
-        let GivenUp {
-            events,
-            refused,
-            keys,
-        } = self.calls.give_up(&threads);
-        for key in keys {
-            self.remembered.give_up(key);
-        }
+        let forget = |key| self.remembered.give_up(key);
+        let GivenUp { events, refused } = self.calls.give_up(&threads, forget);
         let left = self.calls.left();
         for spi in Spi::ALL {
             let (given_up, left) = (events[spi as usize], left[spi as usize]);
@@ -180,7 +182,7 @@ impl Shared {
                 );
             }
         }
-        events.iter().sum::<usize>() > 0
+        true
     }
 }
 
@@ -200,12 +202,13 @@ mod tests {
         inline.has(Some([7, u64::MAX]));
         in_pool.has(Some([0, 3]));
         assert!(calls.enter(SPI).is_none());
-        assert_eq!(calls.give_up(&[usize::MAX]), GivenUp::default());
+        let mut keys = Vec::new();
+        let mut give_up = |threads: &[usize]| calls.give_up(threads, |key| keys.push(key));
+        assert_eq!(give_up(&[usize::MAX]), GivenUp::default());
         let here = [ffi::this_thread()];
-        let given_up = calls.give_up(&here);
-        assert_eq!(given_up.events, [2, 0, 0]);
-        assert_eq!(given_up.keys, [[7, u64::MAX], [0, 3]]);
-        assert_eq!(calls.give_up(&here), GivenUp::default(), "once");
+        assert_eq!(give_up(&here).events, [2, 0, 0]);
+        assert_eq!(give_up(&here), GivenUp::default(), "once");
+        assert_eq!(keys, [[7, u64::MAX], [0, 3]]);
         assert_eq!((calls.in_flight(), calls.left()), ([0; 3], [2, 0, 0]));
         assert_eq!(calls.full_for(SPI), None);
 
@@ -215,7 +218,7 @@ mod tests {
         let in_pool = InPool::begin(&calls, &others[1], &sender);
         drop(second);
         assert_eq!((calls.in_flight(), calls.left()), ([2, 0, 0], [1, 0, 0]));
-        assert_eq!(calls.give_up(&here).events, [1, 0, 0]);
+        assert_eq!(calls.give_up(&here, drop).events, [1, 0, 0]);
         let third = calls.enter(SPI).unwrap();
         drop(in_pool);
         drop((inline, first, others, third));
@@ -228,12 +231,10 @@ mod tests {
         let here = [ffi::this_thread()];
         let first = calls.enter(SPI).unwrap();
         let _inline = first.inline(1).unwrap();
-        assert_eq!(calls.give_up(&here).events, [1, 0, 0]);
+        assert_eq!(calls.give_up(&here, drop).events, [1, 0, 0]);
         let second = calls.enter(SPI).unwrap();
         let _in_pool = InPool::begin(&calls, &second, &Arc::default());
-        let GivenUp {
-            events, refused, ..
-        } = calls.give_up(&here);
+        let GivenUp { events, refused } = calls.give_up(&here, drop);
         assert_eq!((events, refused), ([0; 3], [1, 0, 0]));
         assert!(calls.enter(SPI).is_none());
     }

@@ -49,6 +49,27 @@ struct Part {
 /// The hash that stands for an event.
 pub(super) type Key = [u64; 2];
 
+/// The key of the event that a thread has at the moment, for others to see while it does not change.
+#[derive(Debug, Default)]
+pub(super) struct KeyCell([AtomicU64; 2]);
+
+impl KeyCell {
+    /// In place of a key where an event is not remembered.
+    const NONE: Key = [0; 2];
+
+    #[inline]
+    pub(super) fn set(&self, key: Option<Key>) {
+        for (cell, half) in self.0.iter().zip(key.unwrap_or(Self::NONE)) {
+            cell.store(half, Relaxed);
+        }
+    }
+
+    pub(super) fn get(&self) -> Option<Key> {
+        let key = self.0.each_ref().map(|half| half.load(Relaxed));
+        (key != Self::NONE).then_some(key)
+    }
+}
+
 /// What is known of an event.
 pub(super) enum Known<'r> {
     /// Nothing, or it has no id of its own. It is under way from now on.
