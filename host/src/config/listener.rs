@@ -54,6 +54,7 @@ struct Places {
     entry: Place,
     plugin: Place,
     config: Option<Place>,
+    poll_token: Option<Place>,
 }
 
 impl ListenerConfig {
@@ -86,6 +87,12 @@ impl ListenerConfig {
     pub fn config_place(&self) -> Option<&Place> {
         let places = self.places.as_deref()?;
         places.config.as_ref().or(Some(&places.entry))
+    }
+
+    /// Where the file with the token of those who fetch is named.
+    #[cfg(all(feature = "server", feature = "delivery"))]
+    pub(crate) fn poll_token_place(&self) -> Option<&Place> {
+        self.places.as_deref()?.poll_token.as_ref()
     }
 
     /// The same entry as a program would have made it: two that mean the same are then equal.
@@ -228,6 +235,7 @@ fn read_entry(
         entry: source.place(span),
         plugin: source.place(plugin.span()),
         config: table.get("config").map(|v| source.place(v.span())),
+        poll_token: poll::token_file(table).map(|v| source.place(v.span())),
     }));
     Some(listener)
 }

@@ -93,6 +93,12 @@ pub(super) fn read(walk: &Walk<'_>, entry: &Table<'_>, into: &mut Option<PollSet
     *into = Some(settings);
 }
 
+/// The value that names the file with the token.
+pub(super) fn token_file<'v>(entry: &Table<'v>) -> Option<&'v Value<'v>> {
+    let poll = entry.get("poll")?.get_ref().as_table()?;
+    poll.get("token_file")
+}
+
 /// Whether there is a way in for those who fetch.
 pub(super) fn check_served(walk: &Walk<'_>, top: &Table<'_>) {
     let intake = top.get("intake").and_then(|it| it.get_ref().as_table());

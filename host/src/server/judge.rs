@@ -1,11 +1,11 @@
-//! Whether `[intake]` of a configuration will serve, as far as that can be told without opening a door:
-//! for `config check`, and before anything is loaded.
+//! Whether what a configuration says of the intake, and of those who fetch through it, will serve, as
+//! far as that can be told without opening a door: for `config check`, and before anything is loaded.
 
 use super::tls;
 use super::token::Token;
 use crate::config::{Config, ConfigError, ConfigErrors, ListenConfig, Problem};
 
-/// What is known of `[intake]` before a door is opened.
+/// What is known of a configuration's doors before one is opened.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Judgement {
@@ -20,10 +20,11 @@ impl Judgement {
     /// socket; opens nothing.
     pub fn of(config: &Config) -> Self {
         let mut this = Self::default();
-        let config = &config.intake.listen;
         #[cfg(unix)]
-        this.judge_unix(config);
-        this.judge_files(config);
+        this.judge_unix(&config.intake.listen);
+        this.judge_files(&config.intake.listen);
+        #[cfg(feature = "delivery")]
+        this.judge_polls(config);
         this
     }
 
@@ -53,6 +54,27 @@ impl Judgement {
             if let Some(error) = error {
                 self.errors
                     .push(found(config, key, 0, error.to_string(), None));
+            }
+        }
+    }
+}
+
+#[cfg(feature = "delivery")]
+impl Judgement {
+    /// The tokens of those who fetch from queues.
+    fn judge_polls(&mut self, config: &Config) {
+        for listener in config.listeners.iter().filter(|listener| listener.enabled) {
+            let token = listener
+                .poll
+                .as_ref()
+                .map(|poll| Token::read(&poll.token_file));
+            if let Some(Err(error)) = token {
+                let (place, problem) = (listener.poll_token_place(), error.to_string());
+                self.errors.push(ConfigError::perhaps_at(
+                    place,
+                    Problem::Found(problem),
+                    None,
+                ));
             }
         }
     }

@@ -119,6 +119,12 @@ fn what_an_operator_has_forgotten_is_said_at_the_start() {
         let ended = setup.start().finish();
         assert_eq!(ended.code(), Some(code), "{said}: {}", ended.stderr);
         assert!(ended.stderr.contains(said), "{said}: {}", ended.stderr);
+        if code == 2 {
+            let checked = setup.call(&["config", "check", "--config", "op-listener.toml"]);
+            assert_eq!(checked.code(), Some(2), "{said}: {}", checked.stderr);
+            let told = &checked.stderr;
+            assert!(told.contains(said) && told.contains('^'), "{told}");
+        }
     }
     let settings = pushing().replace(
         "[listener.config]",
