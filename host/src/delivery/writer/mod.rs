@@ -1,8 +1,8 @@
 //! The one place that writes: group commit.
 //!
 //! Whoever has something to write joins the line (`line`). Who finds nobody at its head leads: takes
-//! all that stands in line, commits it in one transaction on its own thread (`transaction`), hands the
-//! lead to the first who came meanwhile, and tells the others how it went. So a lone caller pays for
+//! all that stands in line, commits it in one transaction on its own thread (`transaction`), tells the
+//! others how it went, and hands the lead to the first who came meanwhile. So a lone caller pays for
 //! its commit and nothing else, and callers that come together share one.
 
 mod line;
@@ -118,7 +118,6 @@ impl Writer {
         let internal = || StoreError::new(&self.path, StoreErrorKind::Internal);
         let committed = panic::catch_unwind(AssertUnwindSafe(|| self.commit(&group)));
         let outcomes = committed.unwrap_or_else(|_| Err(internal()));
-        self.line.hand_over();
         let mut own_outcome = Err(internal());
         let mut tell = |ticket: &Arc<Ticket>, outcome| {
             // Nobody waits there: that one would be woken for nothing.
@@ -128,15 +127,14 @@ impl Writer {
                 ticket.serve(outcome);
             }
         };
-        match outcomes {
+        match &outcomes {
             Ok(outcomes) => {
                 for (ticket, outcome) in group.iter().zip(outcomes) {
-                    tell(ticket, Ok(outcome));
+                    tell(ticket, Ok(*outcome));
                 }
             }
             Err(error) => {
                 self.commits.failed();
-                self.say_failed(&group, &error);
                 for ticket in &group {
                     if let Work::Push(pushes) = &ticket.work {
                         for push in pushes {
@@ -146,6 +144,11 @@ impl Writer {
                     tell(ticket, Err(error.clone()));
                 }
             }
+        }
+        self.line.hand_over();
+        // Last, since nobody knows what a subscriber does.
+        if let Err(error) = &outcomes {
+            self.say_failed(&group, error);
         }
         own_outcome
     }
