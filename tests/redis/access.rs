@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use op_listener_tests::tls::{authority, certificate};
 use op_listener_tests::{KeptPort, Run, Setup};
 
 use crate::facts::{authorization, exchange};
@@ -119,74 +120,11 @@ fn a_password_that_is_nowhere_is_said_before_anything_is_loaded() {
     }
 }
 
-/// Certificates of an authority of the test's own, made with `openssl`.
+/// Certificates of an authority of the test's own, and another authority.
 fn make_certificates(dir: &std::path::Path) {
-    let openssl = |arguments: &[&str]| {
-        let made = Command::new("openssl")
-            .args(arguments)
-            .current_dir(dir)
-            .output();
-        let made = made.expect("there is openssl");
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
-    };
-    std::fs::write(
-        dir.join("names"),
-        "subjectAltName=IP:127.0.0.1,DNS:localhost\n",
-    )
-    .unwrap();
-    for name in ["ca", "other"] {
-        let (key, file) = (format!("{name}.key"), format!("{name}.pem"));
-        openssl(&[
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=authority",
-            "-addext",
-            "basicConstraints=critical,CA:TRUE",
-            "-keyout",
-            &key,
-            "-out",
-            &file,
-        ]);
-    }
-    openssl(&[
-        "req",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-subj",
-        "/CN=redis",
-        "-keyout",
-        "redis.key",
-        "-out",
-        "redis.csr",
-    ]);
-    openssl(&[
-        "x509",
-        "-req",
-        "-in",
-        "redis.csr",
-        "-CA",
-        "ca.pem",
-        "-CAkey",
-        "ca.key",
-        "-CAcreateserial",
-        "-days",
-        "2",
-        "-extfile",
-        "names",
-        "-out",
-        "redis.pem",
-    ]);
+    authority(dir, "ca");
+    authority(dir, "other");
+    certificate(dir, "ca", "redis");
 }
 
 #[test]

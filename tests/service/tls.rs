@@ -2,52 +2,17 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
-use std::sync::Arc;
 
+use op_listener_tests::tls::{authority, certificate, connect};
 use op_listener_tests::{Client, Library, Running, Setup, id_token, tcp};
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
-use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::stage::{RECORDING, TOKEN, bearer, listening};
 
-fn openssl(dir: &Path, arguments: &str) {
-    let output = Command::new("openssl")
-        .args(arguments.split(' '))
-        .current_dir(dir)
-        .output()
-        .expect("openssl is there");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "openssl {arguments}: {said}");
-}
-
 /// Makes an authority, and a certificate of it for each name.
-fn certificates(dir: &Path, authority: &str, names: &[&str]) {
-    let new = "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
-    openssl(
-        dir,
-        &format!(
-            "{new} -x509 -days 2 -keyout {authority}.key -out {authority}.pem -subj /CN={authority}"
-        ),
-    );
-    std::fs::write(
-        dir.join("names"),
-        "subjectAltName=DNS:localhost,IP:127.0.0.1\n",
-    )
-    .unwrap();
+fn certificates(dir: &Path, issuer: &str, names: &[&str]) {
+    authority(dir, issuer);
     for name in names {
-        openssl(
-            dir,
-            &format!("{new} -keyout {name}.key -out {name}.csr -subj /CN={name}"),
-        );
-        openssl(
-            dir,
-            &format!(
-                "x509 -req -days 2 -in {name}.csr -CA {authority}.pem -CAkey {authority}.key -CAcreateserial -extfile names -out {name}.pem"
-            ),
-        );
+        certificate(dir, issuer, name);
     }
 }
 
@@ -63,29 +28,6 @@ fn service(address: &str, more: &str, tls: &str) -> (Setup, Running, SocketAddr)
     let (running, mut address) = listening(&mut setup);
     address.set_ip([127, 0, 0, 1].into());
     (setup, running, address)
-}
-
-/// Connects with TLS, with a certificate perhaps.
-fn connect(dir: &Path, address: SocketAddr, certificate: Option<&str>) -> Client {
-    let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_file(dir.join("ca.pem")).unwrap())
-        .unwrap();
-    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots);
-    let config = match certificate {
-        None => builder.with_no_client_auth(),
-        Some(name) => {
-            let chain = CertificateDer::from_pem_file(dir.join(format!("{name}.pem"))).unwrap();
-            let key = PrivateKeyDer::from_pem_file(dir.join(format!("{name}.key"))).unwrap();
-            builder.with_client_auth_cert(vec![chain], key).unwrap()
-        }
-    };
-    let name = ServerName::try_from("localhost").unwrap();
-    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-    Client::over(StreamOwned::new(connection, tcp(address).unwrap()))
 }
 
 #[test]

@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use op_listener_tests::tls::{authority, certificate};
 use op_listener_tests::{Setup, id_token};
 use serde_json::json;
 
 use crate::between::{Fate, Way};
-use crate::certificates::{authority, certificate};
 use crate::receiver::eventually;
 use crate::stage::{Stage, Wanted};
 

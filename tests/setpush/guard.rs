@@ -1,10 +1,10 @@
 //! Where nothing is sent to, and by which way.
 
+use op_listener_tests::tls::{authority, certificate};
 use op_listener_tests::{Setup, id_token, start};
 use serde_json::json;
 
 use crate::between::Way;
-use crate::certificates::{authority, certificate};
 use crate::stage::{Stage, Wanted};
 
 #[test]

@@ -13,7 +13,6 @@
 
 mod bad_connections;
 mod between;
-mod certificates;
 mod guard;
 mod killed;
 mod polling;

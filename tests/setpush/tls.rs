@@ -2,10 +2,10 @@
 
 use std::fs;
 
+use op_listener_tests::tls::{authority, certificate};
 use op_listener_tests::{Setup, id_token};
 use serde_json::{Value, json};
 
-use crate::certificates::{authority, certificate};
 use crate::receiver::eventually;
 use crate::stage::{Stage, Wanted};
 

@@ -19,6 +19,7 @@ mod samples;
 pub mod senders;
 mod setup;
 pub mod tallied;
+pub mod tls;
 
 pub use building::{cargo, repository, target_dir, work_dir};
 pub use chance::{Numbers, seed};

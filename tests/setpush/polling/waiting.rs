@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use op_listener_tests::tls::{authority, certificate, connect};
 use rustix::process::Signal;
 use serde_json::json;
 
-use super::{Polled, TOKEN, config, ids};
+use super::{Polled, Receiver, TOKEN, config, ids, setup};
+use crate::receiver::eventually;
 
 /// The most requests of one receiver that are under way at once.
 const MOST: u64 = 16;
@@ -76,7 +78,7 @@ fn whoever_goes_away_gets_nothing_and_leaves_its_place() {
     assert_eq!(host.inside().get("/readyz").status, 200);
 
     drop(gone);
-    let answer = crate::receiver::eventually(
+    let answer = eventually(
         || {
             let answer = receiver.ask(&json!({ "returnImmediately": true }));
             (answer.status == 200).then_some(answer)
@@ -84,7 +86,15 @@ fn whoever_goes_away_gets_nothing_and_leaves_its_place() {
         || "no place is left".to_owned(),
     );
     assert!(ids(&answer).is_empty());
-    // All have noticed when one connection is left beside that of the one who looks.
+    // All have noticed by then.
+    wait_for_connections(&host, 1);
+    host.events(&["e1"]);
+    assert_eq!(receiver.get(&json!({})), ["e1"]);
+}
+
+/// Waits until so many connections are left beside that of the one who looks.
+#[track_caller]
+fn wait_for_connections(host: &Polled, count: u32) {
     let mut inside = host.inside();
     let mut connections = move || {
         let page = String::from_utf8(inside.get("/metrics").body).unwrap();
@@ -92,12 +102,33 @@ fn whoever_goes_away_gets_nothing_and_leaves_its_place() {
         let line = lines.find_map(|line| line.strip_prefix("op_listener_http_connections "));
         line.unwrap().parse::<f64>().unwrap()
     };
-    crate::receiver::eventually(
-        || (connections() < 2.5).then_some(()),
+    eventually(
+        || (connections() < f64::from(count) + 1.5).then_some(()),
         || "connections stay".to_owned(),
     );
+}
+
+#[test]
+fn over_tls_whoever_waits_is_answered_and_whoever_goes_away_gets_nothing() {
+    let setup = setup();
+    authority(setup.path(), "ca");
+    certificate(setup.path(), "ca", "server");
+    let tls = "[intake.tls]\ncertificate = \"server.pem\"\nkey = \"server.key\"\n[[listener]]";
+    let config = config("wait = 600\nredeliver = 600", "").replace("[[listener]]", tls);
+    let host = Polled::start_in(setup, &config);
+    let client = || Receiver(connect(host.setup.path(), host.address, None));
+    let mut receiver = client();
+    receiver.begin(&json!({}));
+    host.wait_for_polls(1);
     host.events(&["e1"]);
-    assert_eq!(receiver.get(&json!({})), ["e1"]);
+    assert_eq!(ids(&receiver.0.answer()), ["e1"]);
+
+    receiver.begin(&json!({ "ack": ["e1"] }));
+    host.wait_for_polls(2);
+    drop(receiver);
+    wait_for_connections(&host, 0);
+    host.events(&["e2"]);
+    assert_eq!(client().get(&json!({})), ["e2"]);
 }
 
 #[test]
