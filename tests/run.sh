@@ -21,6 +21,11 @@ rustfmt --edition 2024 --check tests/outsider/src/lib.rs
 say "lints"
 cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 
+# As an embedder may choose.
+for features in "" server delivery; do
+    cargo clippy -p op-listener-host --no-default-features --features "$features" --locked -- -D warnings
+done
+
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --locked
 

@@ -78,7 +78,8 @@ fn an_event_takes_no_more_instructions_than_it_did() {
     let one = counted.of("instructions::dispatched::to_one");
     let further = (counted.of("instructions::dispatched::to_ten") - one) / 9.0;
     // What each is held to: what it took when this was last set, and about five of a hundred, since not
-    // all processors are given the same instructions for copying and searching.
+    // all processors are given the same instructions for copying and searching. A dispatch is some sixty in
+    // all, of which the compiler makes a few more or less of the same source: there it is ten.
     let ratios = [
         ("reading an event / a bare parse", reading / bare, 0.84),
         (
@@ -86,7 +87,7 @@ fn an_event_takes_no_more_instructions_than_it_did() {
             posting / bare,
             1.04,
         ),
-        ("dispatch to one listener / a call", one / call, 28.5),
+        ("dispatch to one listener / a call", one / call, 31.0),
         ("each further listener / a call", further / call, 3.3),
     ];
     let told = ratios.map(|(what, ratio, most)| format!("{what}: {ratio:.2}, at most {most}\n"));

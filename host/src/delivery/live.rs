@@ -292,7 +292,8 @@ impl Live {
         self.rejected.fetch_add(1, Relaxed);
     }
 
-    /// A transaction was committed after which the queue is so, and that has done this.
+    /// A transaction was committed after which the queue is so, and that has done this. Says nothing of
+    /// it: see [`Live::say_dropped`].
     pub(super) fn committed(&self, counts: &Counts, done: &Done) {
         self.waiting.set(counts.waiting, counts.waiting_bytes);
         self.dead.set(counts.dead, counts.dead_bytes);
@@ -334,8 +335,12 @@ impl Live {
         if fetched {
             self.polls.news.notify_one();
         }
-        if done.dropped > 0
-            && let Some(count) = self.drops.happened_often(done.dropped, Instant::now())
+    }
+
+    /// Says that so many of its oldest messages were dropped, if any were, and not too often.
+    pub(super) fn say_dropped(&self, dropped: u64) {
+        if dropped > 0
+            && let Some(count) = self.drops.happened_often(dropped, Instant::now())
         {
             say!(
                 MESSAGES_DROPPED,

@@ -48,7 +48,7 @@ struct OfSpi {
 }
 
 /// A place on a thread that drives sockets.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct Place {
     /// The tick at which an event came here, times the number of SPIs, plus its own; 0 for none.
@@ -61,6 +61,16 @@ pub(super) struct Place {
 
 /// The number of no thread.
 const NOBODY: usize = usize::MAX;
+
+impl Place {
+    fn free() -> Self {
+        Self {
+            taken: AtomicU64::new(0),
+            thread: AtomicUsize::new(NOBODY),
+            key: KeyCell::default(),
+        }
+    }
+}
 
 /// Set in a place that is taken when its event is given up.
 pub(super) const GIVEN_UP: u64 = 1 << 63;
@@ -104,7 +114,7 @@ impl Calls {
     pub(super) fn new(bound: usize, inline: usize, places: usize) -> Self {
         Self {
             by_spi: Default::default(),
-            places: (0..places).map(|_| Place::default()).collect(),
+            places: (0..places).map(|_| Place::free()).collect(),
             stays: Stays::default(),
             bound,
             inline,

@@ -94,10 +94,16 @@ struct GivenUp {
 impl Calls {
     /// Gives up the events of threads that do not come back. What they are remembered by is to be
     /// forgotten before their senders are told.
-    fn give_up(&self, threads: &[usize], mut forget: impl FnMut(Key)) -> GivenUp {
+    fn give_up(
+        &self,
+        threads: impl FnOnce() -> Vec<usize>,
+        mut forget: impl FnMut(Key),
+    ) -> GivenUp {
         let mut given_up = GivenUp::default();
         // One at a time: whoever comes second finds all of it done.
         let mut stays = self.stays.lock();
+        // Only now: while this one waited, some may have come back and gone on to other events.
+        let threads = threads();
         for place in &self.places {
             let taken = place.taken.load(Acquire);
             let spi = spi_of(taken).filter(|_| taken != 0 && taken & GIVEN_UP == 0);
@@ -157,12 +163,11 @@ impl Shared {
     /// makes some. Costs little where nothing was left behind.
     #[cold]
     pub(super) fn give_up_left_behind(&self) -> bool {
-        let threads = self.host.left_behind();
-        if threads.is_empty() {
+        if self.host.left_behind().is_empty() {
             return false;
         }
         let forget = |key| self.remembered.give_up(key);
-        let GivenUp { events, refused } = self.calls.give_up(&threads, forget);
+        let GivenUp { events, refused } = self.calls.give_up(|| self.host.left_behind(), forget);
         let left = self.calls.left();
         for spi in Spi::ALL {
             let (given_up, left) = (events[spi as usize], left[spi as usize]);
@@ -203,7 +208,8 @@ mod tests {
         in_pool.has(Some([0, 3]));
         assert!(calls.enter(SPI).is_none());
         let mut keys = Vec::new();
-        let mut give_up = |threads: &[usize]| calls.give_up(threads, |key| keys.push(key));
+        let mut give_up =
+            |threads: &[usize]| calls.give_up(|| threads.to_vec(), |key| keys.push(key));
         assert_eq!(give_up(&[usize::MAX]), GivenUp::default());
         let here = [ffi::this_thread()];
         assert_eq!(give_up(&here).events, [2, 0, 0]);
@@ -218,7 +224,7 @@ mod tests {
         let in_pool = InPool::begin(&calls, &others[1], &sender);
         drop(second);
         assert_eq!((calls.in_flight(), calls.left()), ([2, 0, 0], [1, 0, 0]));
-        assert_eq!(calls.give_up(&here, drop).events, [1, 0, 0]);
+        assert_eq!(calls.give_up(|| here.to_vec(), drop).events, [1, 0, 0]);
         let third = calls.enter(SPI).unwrap();
         drop(in_pool);
         drop((inline, first, others, third));
@@ -231,10 +237,10 @@ mod tests {
         let here = [ffi::this_thread()];
         let first = calls.enter(SPI).unwrap();
         let _inline = first.inline(1).unwrap();
-        assert_eq!(calls.give_up(&here, drop).events, [1, 0, 0]);
+        assert_eq!(calls.give_up(|| here.to_vec(), drop).events, [1, 0, 0]);
         let second = calls.enter(SPI).unwrap();
         let _in_pool = InPool::begin(&calls, &second, &Arc::default());
-        let GivenUp { events, refused } = calls.give_up(&here, drop);
+        let GivenUp { events, refused } = calls.give_up(|| here.to_vec(), drop);
         assert_eq!((events, refused), ([0; 3], [1, 0, 0]));
         assert!(calls.enter(SPI).is_none());
     }

@@ -126,6 +126,7 @@ impl Doors {
 }
 
 #[cfg(not(feature = "server"))]
+#[expect(clippy::unused_self, reason = "its twin serves")]
 impl Serving {
     #[expect(clippy::unnecessary_wraps, reason = "its twin can fail")]
     pub(crate) fn start(_: Doors, _: &Arc<Host>, _: &Arc<Feed>) -> Result<Self, Exit> {

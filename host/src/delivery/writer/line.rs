@@ -1,12 +1,11 @@
 //! The line of those who have something to write, and who of them leads.
 //!
 //! What is written, and how, is no matter here. A leader takes all that stand in line, and when their
-//! work is done it wakes them before it lets the next one lead, who in its turn leaves the processor to
-//! them once. For whoever was served is often back at once with the next piece of work: the other way
-//! round callers fall into two halves that take turns, with twice as many commits.
+//! work is done it wakes them before it lets the next one lead. For whoever was served is often back at
+//! once with the next piece of work: the other way round callers fall into two halves that take turns,
+//! with twice as many commits.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use super::Work;
 use crate::delivery::error::StoreError;
@@ -89,12 +88,7 @@ impl Ticket {
         loop {
             match std::mem::replace(&mut *state, State::Waiting) {
                 State::Done(outcome) => return Turn::Served(outcome),
-                State::Leads => {
-                    drop(state);
-                    // Those who were just served may be on their way into line.
-                    thread::yield_now();
-                    return Turn::Lead;
-                }
+                State::Leads => return Turn::Lead,
                 State::Waiting => {}
             }
             state = (self.changed.wait(state)).unwrap_or_else(PoisonError::into_inner);

@@ -74,6 +74,15 @@ pub(super) struct Writer {
     failures: Seldom,
 }
 
+/// Hands the lead over when it is dropped, whatever becomes of the leader.
+struct HandingOver<'l>(&'l Line);
+
+impl Drop for HandingOver<'_> {
+    fn drop(&mut self) {
+        self.0.hand_over();
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -116,8 +125,9 @@ impl Writer {
     fn lead(&self, own: &Arc<Ticket>) -> Result<i64, StoreError> {
         let group = self.line.take();
         let internal = || StoreError::new(&self.path, StoreErrorKind::Internal);
+        let handing_over = HandingOver(&self.line);
         let committed = panic::catch_unwind(AssertUnwindSafe(|| self.commit(&group)));
-        let outcomes = committed.unwrap_or_else(|_| Err(internal()));
+        let committed = committed.unwrap_or_else(|_| Err(internal()));
         let mut own_outcome = Err(internal());
         let mut tell = |ticket: &Arc<Ticket>, outcome| {
             // Nobody waits there: that one would be woken for nothing.
@@ -127,8 +137,8 @@ impl Writer {
                 ticket.serve(outcome);
             }
         };
-        match &outcomes {
-            Ok(outcomes) => {
+        match &committed {
+            Ok(Committed { outcomes, .. }) => {
                 for (ticket, outcome) in group.iter().zip(outcomes) {
                     tell(ticket, Ok(*outcome));
                 }
@@ -145,10 +155,15 @@ impl Writer {
                 }
             }
         }
-        self.line.hand_over();
+        drop(handing_over);
         // Last, since nobody knows what a subscriber does.
-        if let Err(error) = &outcomes {
-            self.say_failed(&group, error);
+        match &committed {
+            Ok(Committed { touched, .. }) => {
+                for touched in touched {
+                    touched.queue.say_dropped(touched.done.dropped);
+                }
+            }
+            Err(error) => self.say_failed(&group, error),
         }
         own_outcome
     }
@@ -170,7 +185,7 @@ impl Writer {
     }
 
     /// Commits a group in one transaction, and lets its queues know.
-    fn commit(&self, group: &[Arc<Ticket>]) -> Result<Vec<i64>, StoreError> {
+    fn commit(&self, group: &[Arc<Ticket>]) -> Result<Committed, StoreError> {
         let mut slot = lock(&self.open);
         let begin = Instant::now();
         let mut committed = self.transact(&mut slot, group);
@@ -180,7 +195,8 @@ impl Writer {
             let mended = self.mend(&mut slot, error);
             committed = mended.and_then(|()| self.transact(&mut slot, group));
         }
-        let Committed { outcomes, touched } = committed?;
+        let committed = committed?;
+        let touched = &committed.touched;
         if let Some(open) = &*slot
             && group.iter().any(|it| matches!(it.work, Work::MoveLog))
         {
@@ -200,7 +216,7 @@ impl Writer {
         for touched in touched {
             touched.queue.committed(&touched.counts, &touched.done);
         }
-        Ok(outcomes)
+        Ok(committed)
     }
 
     fn transact(
