@@ -2,7 +2,7 @@
 //!
 //! What is written, and how, is no matter here. A leader takes all that stand in line, and when their
 //! work is done it wakes them before it lets the next one lead. For whoever was served is often back at
-//! once with the next piece of work: the other way round callers fall into two halves that take turns,
+//! once with the next piece of work: the other way round callers fall into two parts that take turns,
 //! with twice as many commits.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
